@@ -1,0 +1,1 @@
+"""focusnb: from the electron microscope to 3D reconstruction, live."""

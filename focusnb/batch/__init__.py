@@ -1,0 +1,1 @@
+"""The durable queue, who runs it, and the import that fills it."""

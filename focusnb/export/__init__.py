@@ -1,0 +1,1 @@
+"""A project becomes someone else's files."""

@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: the physics of focusnb. Nothing here knows files, projects or steps."""

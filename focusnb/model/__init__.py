@@ -1,0 +1,1 @@
+"""What things are: parameters, values, steps, images, projects. Knows no queue and no exporter."""

@@ -1,0 +1,1 @@
+"""A project becomes a feed: numbers and small pictures for the pages."""

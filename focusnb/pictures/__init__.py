@@ -1,0 +1,1 @@
+"""Arrays and tables become small PNG pictures."""

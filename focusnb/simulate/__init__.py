@@ -1,0 +1,1 @@
+"""A microscope for people without one: movies with known truth."""

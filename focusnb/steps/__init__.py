@@ -1,0 +1,1 @@
+"""Where kernels, formats and pictures meet the model: the steps, one module per subject."""

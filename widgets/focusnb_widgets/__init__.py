@@ -1,0 +1,1 @@
+"""Interactive parts for notebooks and dashboards."""
