@@ -1,0 +1,217 @@
+"""Power spectra as pictures: the whole spectrum, and Thon rings beside their fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from focusnb.errors import BadData
+from focusnb.kernels import ctf
+from focusnb.pictures import png, tone
+from focusnb.pictures.palette import FIT, MARK, PAPER, rgb
+
+BOX = 512  # pixels; periodograms of this side are averaged
+MOST_BOXES = 64
+OVERSAMPLING = 3
+
+
+def spectrum(
+    picture: ArrayLike,
+    path: str | Path,
+    *,
+    pixel_size: float,
+    side: int = 512,
+    rings: tuple[float, ...] = (10.0, 5.0, 3.7),
+) -> Path:
+    """Draw the logarithm of a picture's power spectrum, zero frequency in the middle.
+
+    Parameters
+    ----------
+    picture : (y, x)
+        An average.
+    path : where to write
+    pixel_size : Å
+        Of `picture`; the edge of the drawing is Nyquist, 2 × pixel_size.
+    side : pixels
+        Of the square drawing.
+    rings : Å
+        Where to draw thin marked circles, as far as they lie within Nyquist. 3.7 Å is the
+        first ring of water, where ice shows.
+
+    Raises
+    ------
+    BadData
+        No two-dimensional real picture, no finite pixel, fewer than 16 pixels on a side.
+    """
+    values = tone.checked(picture)
+    power = _averaged_power(values)
+    logarithm = np.log(power + max(float(np.median(power)) * 1e-3, 1e-30))
+    black, white = tone.contrast(logarithm, low=1, high=99.7, reach=6)
+    drawn = tone.grey(logarithm, black, white)
+    drawn = drawn.resize((side, side), Image.Resampling.BICUBIC)
+    marked = [(2 * pixel_size / r, f"{r:g} Å", MARK) for r in rings if r > 2 * pixel_size * 1.02]
+    return png.save(_ringed(drawn, marked), path)
+
+
+def thon(
+    spectrum: ArrayLike,
+    path: str | Path,
+    *,
+    edge: float,
+    defocus_u: float,
+    defocus_v: float,
+    defocus_angle: float,
+    voltage: float,
+    spherical_aberration: float = 2.7,
+    amplitude_contrast: float = 0.07,
+    phase_shift: float = 0.0,
+    resolution: float | None = None,
+    side: int = 512,
+) -> Path:
+    """Draw measured Thon rings (left half) beside the fitted ones (right half).
+
+    Parameters
+    ----------
+    spectrum : (n, n), or (n, n // 2 + 1) as from an rfft
+        Amplitudes with the background taken off. A square has zero frequency at [n // 2, n // 2].
+    path : where to write
+    edge : 1/Å
+        Spatial frequency at the edge of `spectrum`, n / 2 of its pixels from the middle.
+    defocus_u, defocus_v, defocus_angle : Å, Å, degrees
+        Of the fit; so are `phase_shift` (degrees), `voltage` (kV), `spherical_aberration` (mm)
+        and `amplitude_contrast`.
+    resolution : Å
+        To where the fit holds: drawn as a circle; the drawing ends somewhat outside of it.
+    side : pixels
+        Of the square drawing.
+
+    Raises
+    ------
+    BadData
+        The spectrum has another shape, no finite value, or an impossible edge.
+    """
+    if not (np.isfinite(edge) and edge > 0):
+        raise BadData(f"the edge of a spectrum is a positive frequency in 1/Å, not {edge!r}")
+    amplitudes = _centred(tone.checked(spectrum, "spectrum"))
+    n = len(amplitudes)
+    limit = edge
+    if resolution is not None and np.isfinite(resolution) and resolution > 0:
+        limit = min(edge, 1.45 / resolution)
+    else:
+        resolution = None
+    keep = max(8, min(n // 2, int(np.ceil(n / 2 * limit / edge))))
+    shown = amplitudes[n // 2 - keep : n // 2 + keep, n // 2 - keep : n // 2 + keep]
+    limit = edge * keep / (n / 2)
+
+    up, across = np.meshgrid(
+        *[(np.arange(side) - side // 2) / (side / 2) * limit] * 2, indexing="ij"
+    )
+    s = np.hypot(up, across)
+    azimuth = np.degrees(np.arctan2(up, across))
+    fitted = np.abs(
+        ctf.transfer(
+            s, azimuth,
+            defocus_u=defocus_u, defocus_v=defocus_v, defocus_angle=defocus_angle,
+            voltage=voltage, spherical_aberration=spherical_aberration,
+            amplitude_contrast=amplitude_contrast, phase_shift=phase_shift,
+        )
+    )  # fmt: skip
+    measured = _levelled(shown, limit)
+    black, white = tone.contrast(measured, low=3, high=97, reach=3)
+    left = tone.grey(measured, black, white).resize((side, side), Image.Resampling.BICUBIC)
+    drawn = tone.grey(fitted, -0.1, 1.15)
+    drawn.paste(left.crop((0, 0, side // 2, side)), (0, 0))
+    marks = [] if resolution is None else [(1 / resolution / limit, f"{resolution:.1f} Å", FIT)]
+    return png.save(_ringed(drawn, marks, seam=True), path)
+
+
+def _averaged_power(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean periodogram of boxes of the picture, centred, the middle pixels levelled."""
+    from scipy import fft
+
+    box = min(BOX, *(2 * (side // 2) for side in values.shape))
+    if box < 16:
+        raise BadData(f"a picture of {values.shape} is too small for a spectrum: 16 pixels a side")
+    starts = [np.arange(0, side - box + 1, box // 2) for side in values.shape]
+    corners = [(y, x) for y in starts[0] for x in starts[1]]
+    corners = corners[:: -(-len(corners) // MOST_BOXES)]
+    window = np.hanning(box + 1)[:box].astype(np.float32)
+    taper = window[:, None] * window
+    total = np.zeros((box, box // 2 + 1))
+    for y, x in corners:
+        piece = values[y : y + box, x : x + box]
+        total += np.abs(fft.rfft2((piece - piece.mean()) * taper)) ** 2
+    return _centred((total / len(corners)).astype(np.float32)).astype(np.float64)
+
+
+def _centred(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A square spectrum with zero frequency at [n // 2, n // 2]; halves are completed."""
+    rows, columns = values.shape
+    if rows == columns and rows >= 16:
+        return values
+    if columns != rows // 2 + 1 or rows < 16:
+        raise BadData(
+            f"a spectrum is (n, n) or (n, n // 2 + 1) with n of 16 or more, not {values.shape}"
+        )
+    whole = np.empty((rows, rows), np.float32)
+    whole[:, :columns] = values
+    rest = rows - columns
+    if rest:
+        mirrored = np.roll(values[::-1], 1, axis=0)  # −y, with y = 0 kept first
+        whole[:, columns:] = mirrored[:, rest:0:-1]
+    return np.fft.fftshift(whole)
+
+
+def _levelled(shown: NDArray[np.float32], limit: float) -> NDArray[np.float32]:
+    """The spectrum with equal mean and spread from the middle to the edge, gently smoothed.
+
+    Amplitudes fall by orders of magnitude towards high frequency; without this only the first
+    rings could be seen. The mean is taken over wide rings, so that Thon rings stay.
+    """
+    from scipy.ndimage import gaussian_filter, gaussian_filter1d
+
+    n = len(shown)
+    axis = np.arange(n) - n // 2
+    radius = np.hypot(axis[:, None], axis)
+    ring = radius.astype(int)
+    smooth = gaussian_filter(shown, max(0.7, n / 400), mode="nearest")
+    count = np.bincount(ring.ravel())
+    mean = np.bincount(ring.ravel(), smooth.ravel()) / count
+    square = np.bincount(ring.ravel(), (smooth**2).ravel()) / count
+    width = n / 24
+    mean = gaussian_filter1d(mean, width, mode="nearest")
+    spread = np.sqrt(np.maximum(gaussian_filter1d(square, width, mode="nearest") - mean**2, 0))
+    spread = np.maximum(spread, 0.02 * spread.max() + 1e-30)
+    return np.clip((smooth - mean[ring]) / spread[ring], -6, 6).astype(np.float32)
+
+
+def _ringed(
+    drawn: Image.Image, rings: list[tuple[float, str, str]], *, seam: bool = False
+) -> Image.Image:
+    """The picture with circles: (radius as part of half the side, words, colour) each."""
+    side = drawn.width
+    if not rings and not seam:
+        return drawn
+    picture = drawn.convert("RGB")
+    font = ImageFont.load_default(size=max(12, round(side / 24)))
+    for radius, words, colour in rings:
+        mask = Image.new("L", (side * OVERSAMPLING,) * 2, 0)
+        middle, reach = side * OVERSAMPLING / 2, radius * side * OVERSAMPLING / 2
+        box = (middle - reach, middle - reach, middle + reach, middle + reach)
+        width = max(OVERSAMPLING, round(side * OVERSAMPLING / 256))
+        ImageDraw.Draw(mask).ellipse(box, outline=255, width=width)
+        mask = mask.resize(drawn.size, Image.Resampling.BOX)
+        picture = Image.composite(Image.new("RGB", drawn.size, rgb(colour)), picture, mask)
+        pen = ImageDraw.Draw(picture)
+        place = (side / 2 + radius * side / 2 * 0.7071, side / 2 - radius * side / 2 * 0.7071)
+        pen.text(
+            place, words, fill=rgb(colour), font=font, anchor="lb",
+            stroke_width=max(1, side // 170), stroke_fill=rgb(PAPER),
+        )  # fmt: skip
+    if seam:
+        pen = ImageDraw.Draw(picture)
+        pen.line((side // 2, 0, side // 2, side), fill=rgb(PAPER), width=max(1, side // 256))
+    return picture
