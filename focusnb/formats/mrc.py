@@ -1,0 +1,141 @@
+"""MRC pictures and stacks: modes 0, 1, 2, 4, 6, 12 and 101, either byte order, mapped not read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import mrcfile
+import numpy as np
+from numpy.typing import NDArray
+
+from focusnb.errors import BadValue
+from focusnb.formats import mrc_extended, mrc_header
+from focusnb.formats.stack import Stack, replacing
+
+
+class MrcStack(Stack):
+    """The sections of an MRC file, read through a memory map.
+
+    Besides what every stack has: `labels`, the texts in the header.
+    """
+
+    def __init__(self, path: Path) -> None:
+        layout = mrc_header.read(path)
+        header, notes = layout.header, list(layout.notes)
+        with path.open("rb") as file:
+            file.seek(mrc_header.SIZE)
+            extended = file.read(layout.start - mrc_header.SIZE)
+        kind = bytes(header["exttyp"])
+        facts, warnings = mrc_extended.facts(
+            kind, extended, header, layout.order, layout.shape[0]
+        )
+        notes += warnings
+        pixel_size = mrc_header.pixel_size(header, notes)
+        if isinstance(told := facts.pop("pixel_size", None), float):
+            pixel_size = round(told, 6)
+        super().__init__(
+            path,
+            layout.shape,
+            layout.dtype.newbyteorder("="),
+            pixel_size=pixel_size,
+            facts=facts,
+            notes=notes,
+        )
+        self.labels = mrc_header.labels(header)
+        self._nibbles = layout.nibbles
+        frames, y, x = layout.shape
+        row = layout.row if layout.nibbles else x
+        self._map: NDArray[Any] | None = np.memmap(
+            path, layout.dtype, "r", layout.start, (frames, y, row)
+        )
+
+    def _frame(self, index: int) -> NDArray[Any]:
+        if self._map is None:
+            raise ValueError(f"{self.path}: the file is closed")
+        stored = self._map[index]
+        if self._nibbles:
+            return _unpack(stored, self.shape[2])
+        return np.array(stored, self.dtype)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._map = None
+
+
+def _unpack(packed: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    """Rows of half bytes (y, bytes) as (y, width) pixels; the lower half comes first."""
+    pixels = np.empty((packed.shape[0], 2 * packed.shape[1]), np.uint8)
+    np.bitwise_and(packed, 15, out=pixels[:, 0::2])
+    np.right_shift(packed, 4, out=pixels[:, 1::2])
+    return np.ascontiguousarray(pixels[:, :width])
+
+
+class Mrc:
+    """The reader and writer of MRC files."""
+
+    name = "MRC"
+    suffixes = (".mrc", ".mrcs", ".map", ".st", ".ali", ".preali", ".rec")
+
+    def missing(self) -> str | None:
+        """Nothing: mrcfile comes with focusnb."""
+        return None
+
+    def sniff(self, head: bytes, path: Path) -> bool:
+        """Whether the header says 'MAP ', or fits the size of the file without it."""
+        return mrc_header.plausible(head, path.stat().st_size)
+
+    def open(self, path: Path) -> MrcStack:
+        """The sections of the file."""
+        return MrcStack(path)
+
+    def write(
+        self,
+        path: Path,
+        array: NDArray[Any],
+        pixel_size: float | None = None,
+        label: str | Sequence[str] | None = None,
+    ) -> Path:
+        """Write (y, x) or (frame, y, x) with minimum, maximum, mean and deviation in the header.
+
+        Floats become mode 2, bytes without sign mode 6 (mode 0 has one), complex numbers mode 4.
+        """
+        pixels = _writable(path, array)
+        texts = [label] if isinstance(label, str) else list(label or ["wrote this file"])
+        texts[-1] = mrc_header.signed(texts[-1])
+        with replacing(path) as draft:
+            with mrcfile.new(draft, overwrite=True) as file:
+                file.set_data(pixels)
+                if pixels.ndim == 3:
+                    file.set_image_stack()
+                if pixel_size is not None:
+                    file.voxel_size = pixel_size
+                kept = mrc_header.push(tuple(texts))
+                file.header.label = b""
+                file.header.label[: len(kept)] = kept
+                file.header.nlabl = len(kept)
+        return path
+
+
+def _writable(path: Path, array: NDArray[Any]) -> NDArray[Any]:
+    """The array in a type that has an MRC mode; integers too wide for one are refused."""
+    kind = array.dtype.kind
+    if kind == "f":
+        return np.asarray(array, np.float32)
+    if kind == "c":
+        return np.asarray(array, np.complex64)
+    if kind == "b":
+        return np.asarray(array, np.int8)
+    if array.dtype in (np.int8, np.int16, np.uint16):
+        return np.asarray(array, array.dtype.newbyteorder("="))
+    if kind in "iu":
+        low, high = int(array.min()), int(array.max())
+        for dtype in (np.uint16, np.int16):
+            if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+                return np.asarray(array, dtype)
+        raise BadValue(
+            f"{path.name}: integers from {low} to {high} have no MRC mode; write them as float32"
+        )
+    raise BadValue(f"{path.name}: values of type {array.dtype} have no MRC mode")
+
+
+reader = Mrc()

@@ -1,0 +1,211 @@
+"""TIFF pictures and stacks, one frame a page; rows are flipped, as RELION and IMOD flip them.
+
+The first row of a TIFF is the top of the picture; row 0 of an array is its bottom.
+"""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from focusnb.errors import BadValue, BrokenFile, UnknownFormat
+from focusnb.formats import tiff_pages
+from focusnb.formats.mrc_header import signed
+from focusnb.formats.stack import Stack, replacing
+
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+CENTIMETRE = 1e8  # Å
+SAMPLE_FORMAT = 339
+EER = range(65000, 65003)  # compressions of electron event files
+MOST_PACKED = 4000  # times: neither LZW nor deflate shrinks more than this
+
+
+class TiffStack(Stack):
+    """The pages of a TIFF file, decoded one at a time."""
+
+    def __init__(self, path: Path) -> None:
+        offsets = tiff_pages.chain(path)
+        try:
+            self._file = tifffile.TiffFile(path)
+        except Exception as error:  # tifffile meets hostile bytes with whatever they cause
+            raise BrokenFile(f"{path}: the TIFF cannot be read: {error}") from error
+        try:
+            pages = self._pages(path, offsets)
+        except BaseException:
+            self._file.close()
+            raise
+        first = pages[0]
+        super().__init__(
+            path,
+            (len(pages), *first.shape),
+            np.dtype(first.dtype),
+            pixel_size=_pixel_size(first),
+        )
+        self._sheets = pages
+
+    def _pages(self, path: Path, offsets: list[int]) -> list[tifffile.TiffPage]:
+        """All pages, after their claims have been compared with each other and with the file."""
+        size = path.stat().st_size
+        pages: list[tifffile.TiffPage] = []
+        for index, offset in enumerate(offsets):
+            self._file.filehandle.seek(offset)
+            try:
+                page = tifffile.TiffPage(self._file, index)
+            except Exception as error:
+                raise BrokenFile(
+                    f"{path}: frame {index} of {len(offsets)} has no readable directory: {error}"
+                ) from error
+            _check(path, page, index, size)
+            if pages and (page.shape, page.dtype) != (pages[0].shape, pages[0].dtype):
+                raise BrokenFile(
+                    f"{path}: frame {index} is {_what(page)} but frame 0 is {_what(pages[0])}; "
+                    "frames of one movie have one size and one type"
+                )
+            pages.append(page)
+        return pages
+
+    def _frame(self, index: int) -> NDArray[Any]:
+        page = self._sheets[index]
+        if self._file.filehandle.closed:
+            raise ValueError(f"{self.path}: the file is closed")
+        try:
+            top_down = page.asarray(maxworkers=1)
+        except Exception as error:  # each codec has errors of its own
+            raise BrokenFile(
+                f"{self.path}: frame {index} of {len(self)} cannot be decoded: {error}"
+            ) from error
+        return np.ascontiguousarray(top_down[::-1])
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def _what(page: tifffile.TiffPage) -> str:
+    return f"{' × '.join(map(str, page.shape))} {page.dtype}"
+
+
+def _check(path: Path, page: tifffile.TiffPage, index: int, size: int) -> None:
+    """Refuse a page that is no plain picture or whose pixels are not all in the file."""
+    if page.compression in EER:
+        raise UnknownFormat(f"{path}: an EER file of electron events, which no reader knows")
+    if page.dtype is None or len(page.shape) != 2 or np.dtype(page.dtype).kind not in "iufb":
+        raise BrokenFile(
+            f"{path}: frame {index} is {_what(page)}, no picture of grey values (y, x)"
+        )
+    places, lengths = page.dataoffsets, page.databytecounts
+    expected = int(np.prod(page.chunked))
+    if len(places) != len(lengths) or len(places) < expected or not all(places):
+        raise BrokenFile(
+            f"{path}: frame {index} has {sum(map(bool, places))} of its {expected} pieces; "
+            "the file was cut short or is still being written"
+        )
+    end = max(place + length for place, length in zip(places, lengths, strict=True))
+    if end > size or not all(lengths):
+        raise BrokenFile(
+            f"{path}: frame {index} ends at byte {end} but the file has {size}; "
+            "it was cut short or is still being written"
+        )
+    bits = page.imagewidth * page.imagelength * page.bitspersample
+    most = sum(lengths) * (1 if page.compression == 1 else MOST_PACKED)
+    if bits // 8 > most:
+        raise BrokenFile(
+            f"{path}: frame {index} claims {page.imagewidth} × {page.imagelength} pixels but has "
+            f"only {sum(lengths)} bytes; its header is wrong"
+        )
+
+
+def _pixel_size(page: tifffile.TiffPage) -> float | None:
+    """Å per pixel as SerialEM and IMOD write it: square pixels, per centimetre, of atomic size.
+
+    The dots per inch of other programs mean paper.
+    """
+    tags = page.tags
+    try:
+        unit = int(tags["ResolutionUnit"].value)
+        x, y = (
+            tags[name].value[0] / tags[name].value[1] for name in ("XResolution", "YResolution")
+        )
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError):
+        return None
+    if unit != 3 or x <= 0 or abs(x - y) > 1e-3 * x:
+        return None
+    size = CENTIMETRE / x
+    return float(f"{size:.7g}") if 0.01 <= size <= 2000 else None
+
+
+class Tiff:
+    """The reader and writer of TIFF files."""
+
+    name = "TIFF"
+    suffixes = (".tif", ".tiff")
+
+    def missing(self) -> str | None:
+        """The package that decodes LZW, if it is not there."""
+        return None if find_spec("imagecodecs") else "conda install imagecodecs"
+
+    def sniff(self, head: bytes, path: Path) -> bool:
+        """Whether the first four bytes are those of a TIFF or a BigTIFF."""
+        return head[:4] in MAGIC
+
+    def open(self, path: Path) -> TiffStack:
+        """The pages of the file."""
+        return TiffStack(path)
+
+    def write(
+        self,
+        path: Path,
+        array: NDArray[Any],
+        pixel_size: float | None = None,
+        label: str | Sequence[str] | None = None,
+    ) -> Path:
+        """Write (y, x) or (frame, y, x): integers LZW-packed as cameras do, floats as float32."""
+        if array.dtype.kind not in "iufb":
+            raise BadValue(f"{path.name}: values of type {array.dtype} have no place in a TIFF")
+        texts = [label] if isinstance(label, str) else list(label or [])
+        frames = array if array.ndim == 3 else array[np.newaxis]
+        with replacing(path) as draft:
+            with tifffile.TiffWriter(draft, bigtiff=array.nbytes > 3 << 30) as file:
+                for frame in frames:
+                    add_page(file, frame, pixel_size, "\n".join(map(signed, texts)))
+        return path
+
+
+def add_page(
+    file: tifffile.TiffWriter,
+    frame: NDArray[Any],
+    pixel_size: float | None = None,
+    label: str = "",
+) -> None:
+    """Append one frame (y, x), row 0 at the bottom, to an open TIFF file.
+
+    SampleFormat is always written: libtiff, and so RELION, does not guess it.
+    """
+    if frame.dtype.kind == "f":
+        frame = frame.astype(np.float32, copy=False)
+    elif frame.dtype.kind == "b":
+        frame = frame.astype(np.uint8)
+    frame = frame.astype(frame.dtype.newbyteorder("="), copy=False)
+    if frame.dtype.itemsize > 4:
+        raise BadValue(f"values of type {frame.dtype} have no place in a TIFF; write float32")
+    kind = {"u": 1, "i": 2, "f": 3}[frame.dtype.kind]
+    resolution = CENTIMETRE / pixel_size if pixel_size else None
+    file.write(
+        np.ascontiguousarray(frame[::-1]),
+        photometric="minisblack",
+        compression=None if kind == 3 else "lzw",
+        resolution=(resolution, resolution) if resolution else None,
+        resolutionunit="CENTIMETER" if resolution else "NONE",
+        description=label.encode("ascii", "replace").decode() or None,
+        metadata=None,
+        contiguous=False,
+        software=False,
+        extratags=[(SAMPLE_FORMAT, "H", 1, kind, True)] if kind == 1 else [],
+    )
+
+
+reader = Tiff()

@@ -1,0 +1,60 @@
+"""The chain of pages in a TIFF file, followed by ourselves.
+
+A page whose directory lies behind the end of the file ends the chain for most programs without a
+word, so that a file cut short would pass as a shorter movie. Here it is an error.
+"""
+
+import struct
+from pathlib import Path
+
+from focusnb.errors import BrokenFile
+
+MOST_PAGES = 1_000_000
+
+
+def chain(path: Path) -> list[int]:
+    """The place of each page's directory (IFD), in bytes from the start of the file."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(16)
+        order = "<" if head[:2] == b"II" else ">"
+        big = head[2:4] in (b"+\0", b"\0+")
+        pointer = f"{order}{'Q' if big else 'I'}"
+        count, entry = (f"{order}Q", 20) if big else (f"{order}H", 12)
+        place = _number(path, pointer, head[8 if big else 4 :])
+        found: list[int] = []
+        seen: set[int] = set()
+        while place:
+            number = len(found)
+            if place in seen or number >= MOST_PAGES:
+                raise BrokenFile(f"{path}: the directories of its frames run in a circle")
+            if place >= size:
+                raise _cut(path, number, size)
+            file.seek(place)
+            entries = _number(path, count, file.read(struct.calcsize(count)), number, size)
+            after = place + struct.calcsize(count) + entries * entry
+            if after + struct.calcsize(pointer) > size:
+                raise _cut(path, number, size)
+            found.append(place)
+            seen.add(place)
+            file.seek(after)
+            place = _number(path, pointer, file.read(struct.calcsize(pointer)), number, size)
+    if not found:
+        raise BrokenFile(
+            f"{path}: the TIFF has no frame yet; it was cut short or is still being written"
+        )
+    return found
+
+
+def _number(path: Path, form: str, text: bytes, number: int = 0, size: int = 0) -> int:
+    length = struct.calcsize(form)
+    if len(text) < length:
+        raise _cut(path, number, size or path.stat().st_size)
+    return int(struct.unpack(form, text[:length])[0])
+
+
+def _cut(path: Path, number: int, size: int) -> BrokenFile:
+    return BrokenFile(
+        f"{path}: the directory of frame {number} lies behind the end of the file "
+        f"({size} bytes); it was cut short or is still being written"
+    )
