@@ -1,0 +1,91 @@
+"""A job: what a step gets when it runs, and the only way it touches the disk."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from focusnb import formats
+from focusnb.errors import MissingProduct
+from focusnb.model.movie import Movie
+from focusnb.model.vocabulary import Vocabulary, vocabulary
+
+
+def _star(path: Path) -> Any:
+    from focusnb.formats import star  # brings pandas, which not every program needs
+
+    return star.read(path)
+
+
+# How a product is read back; all others are pictures.
+READERS: dict[str, Callable[[Path], Any]] = {".json": Movie.load, ".star": _star}
+
+
+def _silent(fraction: float, text: str = "") -> None:
+    """Report to nobody."""
+
+
+@dataclass(slots=True)
+class Job:
+    """One run of a workflow on one image, as its steps see it.
+
+    folder: the try's own folder, the only place a step writes to. home: the image's folder, where
+    finished products lie. values: checked values of the step that runs, paths absolute.
+    report(fraction, text) moves the progress bar and raises Cancelled. threads: how many may be used.
+    """
+
+    folder: Path
+    home: Path
+    image: Mapping[str, Any]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    threads: int = 1
+    report: Callable[..., None] = _silent
+    words: Vocabulary = field(default_factory=vocabulary)
+    lines: list[str] = field(default_factory=list)
+    memory: dict[str, Any] = field(default_factory=dict)
+    made: dict[str, Path] = field(default_factory=dict)
+    time_limit: float = 3600.0
+
+    def log(self, text: str) -> None:
+        """Add a line to the step's log."""
+        self.lines.append(text)
+
+    def path(self, word: str) -> Path:
+        """Give the place in the try's folder where the product of this word is written."""
+        file = self.words[word].file
+        if file is None:
+            raise MissingProduct(f"{word} is no product: the vocabulary gives it no file name")
+        path = self.folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write(self, word: str, content: Any, **how: Any) -> str:
+        """Write a product and hand it on in memory; give the file's name in the image's folder."""
+        path = self.path(word)
+        if isinstance(content, Movie):
+            content.save(path)
+        else:
+            formats.write(path, content, **how)
+        self.memory[word] = content
+        return self.keep(word)
+
+    def keep(self, word: str) -> str:
+        """Tell that the product of this word has been written to its place; give its file name."""
+        path = self.path(word)
+        if not path.is_file():
+            raise MissingProduct(f"{word}: {path.name} was not written")
+        self.made[word] = path
+        file = self.words[word].file
+        assert file is not None
+        return file
+
+    def read(self, word: str) -> Any:
+        """Give the content of a product: from memory if this batch made it, else from its file."""
+        if word not in self.memory:
+            value = self.values.get(word)
+            path = self.made.get(word) or (Path(value) if value else None)
+            if path is None or not path.is_file():
+                raise MissingProduct(f"{word} is needed, but no step has made it yet")
+            self.memory[word] = READERS.get(path.suffix, formats.read)(path)
+        return self.memory[word]
+

@@ -1,0 +1,213 @@
+"""A parameter: one word of the vocabulary, with type, unit, bounds, label and help."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from focusnb.errors import BadStep, BadValue
+
+TYPES = ("float", "int", "bool", "str", "path", "choice", "series")
+TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+# Words that csh keeps for itself: a script could never see their values.
+CSH_WORDS = frozenset(
+    "path home term status cwd argv user shell prompt group version gid uid tty command shlvl owd"
+    " history addsuffix dirstack echo_style".split()
+)
+# What a column of the library is called without being a parameter.
+ROW_WORDS = frozenset(("name", "group", "number", "flag", "image", "good", "reasons", "error", "stale"))
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A word of the vocabulary.
+
+    type: one of TYPES; size 2 to 4 makes a vector of floats or ints. scope: "project" (one value
+    for all images) or "image" (each may have its own). made: a step finds it out. file: the name
+    of a product in the image's folder. digits: decimals shown to people.
+    """
+
+    name: str
+    label: str = ""
+    type: str = "str"
+    unit: str = ""
+    size: int = 1
+    default: Any = None
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[tuple[str, str], ...] = ()
+    scope: str = "image"
+    modes: tuple[str, ...] = ()
+    level: str = "normal"
+    help: str = ""
+    subject: str = ""
+    digits: int | None = None
+    made: bool = False
+    file: str | None = None
+
+    def read(self, value: object, origin: str = "") -> Any:
+        """Give the value in its type, or raise BadValue.
+
+        Text (command line, environment, TOML strings) is first turned into Python by type; then a
+        strict check follows: no bool as a number, no NaN, no 2.7 as an int. None and, for
+        anything but text, the empty string mean "no value". origin: where the value came from,
+        named in the message.
+        """
+        if value is None or (value == "" and self.type != "str"):
+            return None
+        if isinstance(value, str):
+            value = self._from_text(value, origin)
+        if self.type == "choice":
+            return self._choice(value, origin)
+        if self.type == "path" and isinstance(value, Path):
+            value = str(value)
+        if self.size > 1 and isinstance(value, tuple):
+            value = list(value)
+        from pydantic import ValidationError
+
+        try:
+            checked = _adapter(self.type, self.size, self.low, self.high).validate_python(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = f" (component {first['loc'][0]})" if first["loc"] else ""
+            raise self._bad(value, f"{_lower(first['msg'])}{where}", origin) from None
+        if self.type == "str" and "\0" in checked:
+            raise self._bad(value, "text may not hold a zero byte", origin)
+        return checked
+
+    def show(self, value: Any) -> str:
+        """Give the value as text for people; the unit is not included."""
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, list | tuple):
+            return " ".join(self.show(v) for v in value)
+        if isinstance(value, float):
+            return f"{value:.{self.digits}f}" if self.digits is not None else f"{value:.6g}"
+        return str(value)
+
+    def as_text(self, value: Any) -> str:
+        """Give the value as scripts and programs get it: bool 1/0, vectors separated by blanks."""
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return "1" if value else "0"
+        if isinstance(value, list | tuple):
+            return " ".join(self.as_text(v) for v in value)
+        return repr(value) if isinstance(value, float) else str(value)
+
+    def _from_text(self, text: str, origin: str) -> object:
+        if self.type in ("str", "path", "choice"):
+            return text
+        if self.type == "series":
+            raise self._bad(text, "it is a list of points, not text", origin)
+        parts = text.replace(",", " ").split()
+        read = [self._number(part, origin) for part in parts]
+        if self.size == 1:
+            if len(read) != 1:
+                raise self._bad(text, "one value is expected", origin)
+            return read[0]
+        return read
+
+    def _number(self, text: str, origin: str) -> object:
+        if self.type == "bool":
+            if text.lower() in TRUE:
+                return True
+            if text.lower() in FALSE:
+                return False
+            raise self._bad(text, "yes or no is expected", origin)
+        try:
+            if "_" in text:
+                raise ValueError(text)
+            return int(text) if self.type == "int" else float(text)
+        except ValueError:
+            kind = "a whole number" if self.type == "int" else "a number"
+            raise self._bad(text, f"{kind} is expected", origin) from None
+
+    def _choice(self, value: object, origin: str) -> str:
+        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        for key, label in self.choices:
+            if isinstance(text, str) and text.casefold() in (key.casefold(), label.casefold()):
+                return key
+        keys = ", ".join(f"{key} ({label})" for key, label in self.choices)
+        raise self._bad(value, f"it is one of {keys}", origin)
+
+    def _bad(self, value: object, reason: str, origin: str) -> BadValue:
+        where = f" (from {origin})" if origin else ""
+        bounds = ""
+        if self.low is not None or self.high is not None:
+            low = "" if self.low is None else f"{self.low:g} ≤ "
+            high = "" if self.high is None else f" ≤ {self.high:g}"
+            bounds = f"; allowed: {low}{self.name}{high}{' ' + self.unit if self.unit else ''}"
+        return BadValue(f"{self.name} = {value!r}{where}: {reason}{bounds}")
+
+
+def declare(name: str, table: Mapping[str, Any], *, subject: str = "", source: str = "") -> Param:
+    """Make a Param of its declaration; a mistake in the declaration raises BadStep."""
+    where = f"{source}: " if source else ""
+    if not name.isidentifier() or name != name.lower():
+        raise BadStep(f"{where}parameter {name!r}: a name is lower-case letters, digits and _")
+    if name in CSH_WORDS or name in ROW_WORDS:
+        raise BadStep(f"{where}parameter {name!r}: this name has another meaning; choose a different one")
+    known = set(Param.__slots__) - {"name", "subject"}
+    if unknown := set(table) - known:
+        word = sorted(unknown)[0]
+        near = get_close_matches(word, known, 1)
+        raise BadStep(f"{where}parameter {name}: unknown key {word!r}" + (f"; meant {near[0]!r}?" if near else ""))
+    facts = dict(table)
+    default = facts.get("default")
+    facts.setdefault("type", _type_of(default))
+    facts.setdefault("label", name.replace("_", " ").capitalize())
+    facts["choices"] = tuple((str(k), str(v)) for k, v in dict(facts.get("choices", {})).items())
+    modes = facts.get("modes", "all")
+    facts["modes"] = () if modes == "all" else tuple(modes.split() if isinstance(modes, str) else modes)
+    if facts["type"] not in TYPES:
+        raise BadStep(f"{where}parameter {name}: type {facts['type']!r} is none of {', '.join(TYPES)}")
+    param = Param(name=name, subject=subject, **{**facts, "default": None})
+    try:
+        object.__setattr__(param, "default", param.read(default))
+    except BadValue as error:
+        raise BadStep(f"{where}default of {error}") from None
+    return param
+
+
+def _type_of(default: object) -> str:
+    kinds = {bool: "bool", int: "int", float: "float"}
+    return kinds.get(type(default), "str")
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+@lru_cache(maxsize=None)
+def _adapter(kind: str, size: int, low: float | None, high: float | None) -> Any:
+    from typing import Annotated
+
+    from pydantic import Field, TypeAdapter
+
+    one: Any
+    if kind in ("float", "int"):
+        bounds = {k: v for k, v in (("ge", low), ("le", high)) if v is not None}
+        finite = {"allow_inf_nan": False} if kind == "float" else {}
+        one = Annotated[float if kind == "float" else int, Field(strict=True, **bounds, **finite)]
+    elif kind == "bool":
+        one = Annotated[bool, Field(strict=True)]
+    elif kind == "series":
+        finite_float = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+        pair = Annotated[list[finite_float], Field(min_length=2, max_length=2)]
+        return TypeAdapter(list[pair | None])
+    else:
+        one = Annotated[str, Field(strict=True)]
+    if size > 1:
+        one = Annotated[list[one], Field(min_length=size, max_length=size)]
+    return TypeAdapter(one)
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value is a finite number (a bool is none)."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
