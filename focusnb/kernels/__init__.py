@@ -1,1 +1,1 @@
-"""Arrays in, arrays out: the physics of focusnb. Nothing here knows files, projects or steps."""
+"""Arrays in, arrays out: the physics of the microscope, and nothing that knows files or projects."""

@@ -1,0 +1,74 @@
+"""Gain references: turn them as the frames are, check them, multiply."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from focusnb.errors import BadData
+
+FLIPS = {0: "none", 1: "rows (upside down)", 2: "columns (left to right)"}
+
+
+def orient(gain: ArrayLike, *, rotation: int = 0, flip: int = 0) -> NDArray:
+    """The gain reference turned, then flipped, in MRC orientation (row 0 is the bottom).
+
+    The numbers are those of MotionCor2 (-RotGain, -FlipGain) and RELION: rotate first, then flip.
+
+    Parameters
+    ----------
+    gain : (y, x)
+    rotation : quarter turns, np.rot90(gain, -rotation)
+    flip : 0 none, 1 the order of rows, 2 the order of columns
+    """
+    if flip not in FLIPS:
+        raise BadData(f"gain flip is {flip!r}; it is 0 (none), 1 (rows) or 2 (columns)")
+    if rotation not in (0, 1, 2, 3):
+        raise BadData(f"gain rotation is {rotation!r}; it is 0, 1, 2 or 3 quarter turns")
+    turned = np.rot90(np.asarray(gain), -rotation)
+    if flip:
+        turned = np.flip(turned, flip - 1)
+    return np.ascontiguousarray(turned, np.float32)
+
+
+def check(gain: ArrayLike, shape: tuple[int, int]) -> NDArray:
+    """The gain reference as float32, refused when it cannot belong to frames of this shape (y, x).
+
+    Raises
+    ------
+    BadData
+        When its size differs (the message says when a quarter turn would mend it), when it has
+        NaN or negative values, or is zero throughout.
+    """
+    array = np.asarray(gain)
+    if array.shape != tuple(shape):
+        have = " × ".join(str(n) for n in array.shape[::-1])
+        message = f"the gain reference has {have} pixels, the frames {shape[1]} × {shape[0]}"
+        if array.ndim == 2 and array.shape[::-1] == tuple(shape):
+            raise BadData(message + "; set gain_rotation to 1 or 3")
+        raise BadData(message + "; give the gain reference that was recorded with this movie")
+    array = array.astype(np.float32, copy=False)
+    if not np.isfinite(array).all():
+        raise BadData("the gain reference has NaN or infinite values; take a new one")
+    if array.min() < 0:
+        raise BadData(f"the gain reference has negative values (down to {array.min():g})")
+    if array.max() == 0:
+        raise BadData("the gain reference is zero throughout; take a new one")
+    return array
+
+
+def dead(gain: ArrayLike) -> NDArray:
+    """Pixels that the gain reference declares defect by a zero: bool (y, x)."""
+    return np.asarray(gain) == 0
+
+
+def multiply(frame: ArrayLike, gain: ArrayLike | None) -> NDArray:
+    """Frames in electrons: recorded value × gain, float32 (K2, K3; reference/EPU `.gain`).
+
+    frame: (..., y, x).  gain: (y, x), or None when the frames are corrected already.
+    """
+    array = np.asarray(frame, np.float32)
+    if gain is None:
+        return array
+    factor = np.asarray(gain, np.float32)
+    if factor.shape != array.shape[-2:]:
+        factor = check(factor, array.shape[-2:])  # raises, with the sentence
+    return array * factor
