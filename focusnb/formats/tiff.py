@@ -19,7 +19,7 @@ from focusnb.formats.stack import Stack, replacing
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 CENTIMETRE = 1e8  # Å
-SAMPLE_FORMAT = 339
+UNSIGNED = 1  # of the tag SampleFormat
 EER = range(65000, 65003)  # compressions of electron event files
 MOST_PACKED = 4000  # times: neither LZW nor deflate shrinks more than this
 
@@ -163,49 +163,53 @@ class Tiff:
         pixel_size: float | None = None,
         label: str | Sequence[str] | None = None,
     ) -> Path:
-        """Write (y, x) or (frame, y, x): integers LZW-packed as cameras do, floats as float32."""
-        if array.dtype.kind not in "iufb":
-            raise BadValue(f"{path.name}: values of type {array.dtype} have no place in a TIFF")
+        """Write (y, x) or (frame, y, x): integers LZW-packed as cameras do, floats as float32.
+
+        The tag SampleFormat is always written, since libtiff, and so RELION, does not guess it.
+        """
         texts = [label] if isinstance(label, str) else list(label or [])
-        frames = array if array.ndim == 3 else array[np.newaxis]
+        pixels = _writable(path, array if array.ndim == 3 else array[np.newaxis])
+        unsigned = pixels.dtype.kind == "u"
+        if unsigned:  # tifffile leaves SampleFormat out here; it comes with the signed twin
+            pixels = pixels.view(f"i{pixels.dtype.itemsize}")
+        resolution = CENTIMETRE / pixel_size if pixel_size else None
         with replacing(path) as draft:
             with tifffile.TiffWriter(draft, bigtiff=array.nbytes > 3 << 30) as file:
-                for frame in frames:
-                    add_page(file, frame, pixel_size, "\n".join(map(signed, texts)))
+                for frame in pixels:
+                    file.write(
+                        np.ascontiguousarray(frame[::-1]),
+                        photometric="minisblack",
+                        compression=None if frame.dtype.kind == "f" else "lzw",
+                        resolution=(resolution, resolution) if resolution else None,
+                        resolutionunit="CENTIMETER" if resolution else "NONE",
+                        description="\n".join(map(_plain, texts)) or None,
+                        metadata=None,
+                        contiguous=False,
+                        software=False,
+                    )
+            if unsigned:
+                with tifffile.TiffFile(draft, mode="r+b") as file:
+                    for page in file.pages:
+                        page.tags["SampleFormat"].overwrite(UNSIGNED)
         return path
 
 
-def add_page(
-    file: tifffile.TiffWriter,
-    frame: NDArray[Any],
-    pixel_size: float | None = None,
-    label: str = "",
-) -> None:
-    """Append one frame (y, x), row 0 at the bottom, to an open TIFF file.
+def _plain(text: str) -> str:
+    return signed(text).encode("ascii", "replace").decode()
 
-    SampleFormat is always written: libtiff, and so RELION, does not guess it.
-    """
-    if frame.dtype.kind == "f":
-        frame = frame.astype(np.float32, copy=False)
-    elif frame.dtype.kind == "b":
-        frame = frame.astype(np.uint8)
-    frame = frame.astype(frame.dtype.newbyteorder("="), copy=False)
-    if frame.dtype.itemsize > 4:
-        raise BadValue(f"values of type {frame.dtype} have no place in a TIFF; write float32")
-    kind = {"u": 1, "i": 2, "f": 3}[frame.dtype.kind]
-    resolution = CENTIMETRE / pixel_size if pixel_size else None
-    file.write(
-        np.ascontiguousarray(frame[::-1]),
-        photometric="minisblack",
-        compression=None if kind == 3 else "lzw",
-        resolution=(resolution, resolution) if resolution else None,
-        resolutionunit="CENTIMETER" if resolution else "NONE",
-        description=label.encode("ascii", "replace").decode() or None,
-        metadata=None,
-        contiguous=False,
-        software=False,
-        extratags=[(SAMPLE_FORMAT, "H", 1, kind, True)] if kind == 1 else [],
-    )
+
+def _writable(path: Path, array: NDArray[Any]) -> NDArray[Any]:
+    """The array in a type that libtiff knows: integers of at most 32 bits, float32."""
+    if array.dtype.kind == "f":
+        return np.asarray(array, np.float32)
+    if array.dtype.kind == "b":
+        return np.asarray(array, np.uint8)
+    if array.dtype.kind not in "iu" or array.dtype.itemsize > 4:
+        raise BadValue(
+            f"{path.name}: values of type {array.dtype} have no place in a TIFF; "
+            "write float32 or integers of at most 32 bits"
+        )
+    return np.asarray(array, array.dtype.newbyteorder("="))
 
 
 reader = Tiff()
