@@ -34,7 +34,7 @@ def ctf_curve(
         both agree (correlation, at most 1). The profile is scaled to the model's range.
     path : where to write
     resolution : Å
-        To where the fit holds: a line is drawn there.
+        To where the fit holds: a line is drawn there, and the drawing ends somewhat beyond it.
     size : width, height in pixels
 
     Raises
@@ -60,21 +60,27 @@ def ctf_curve(
     unit = palette.scale(*size)
     axes.plot(s, np.clip(agreement, -0.2, 1.1), color=palette.QUALITY, lw=3 * unit, label="Quality")
     axes.plot(s, np.clip(measured, -0.2, 1.3), color=palette.DATA, lw=3 * unit, label="Data")
+    end = s.max()
+    if resolution is not None and np.isfinite(resolution) and resolution > 0:
+        end = min(end, 1.5 / resolution)
+        holds = s <= 1 / resolution
+        axes.plot(s[~holds], fitted[~holds], color=palette.FIT, lw=2 * unit, alpha=0.25)
+        s, fitted = s[holds], fitted[holds]
     axes.plot(s, fitted, color=palette.FIT, lw=3 * unit, label="Fit", alpha=0.9)
     words = {"fontsize": palette.FONT * unit, "color": palette.INK}
     if resolution is not None and np.isfinite(resolution) and resolution > 0:
         axes.axvline(1 / resolution, color=palette.MARK, lw=3 * unit, ls=(0, (4, 2)))
-        inside = 1 / resolution > s.min() + 0.8 * np.ptp(s)
+        inside = 1 / resolution > 0.8 * end
         axes.text(
             1 / resolution, 1.3, f"  {resolution:.1f} Å  ", va="top",
             ha="right" if inside else "left", color=palette.MARK, fontweight="bold",
             fontsize=palette.FONT * unit,
         )  # fmt: skip
-    axes.set_xlim(0, s.max())
+    axes.set_xlim(0, end)
     axes.set_ylim(-0.25, 1.35)
     ticks = []
     for t in TICKS:
-        if 1 / t <= s.max() and (not ticks or 1 / t - 1 / ticks[-1] > 0.075 * s.max()):
+        if 1 / t <= end and (not ticks or 1 / t - 1 / ticks[-1] > 0.075 * end):
             ticks.append(t)
     axes.set_xticks([1 / t for t in ticks], [f"{t:g}" for t in ticks])
     axes.set_yticks([0, 0.5, 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,12 @@ def spectrum(
     pixel_size: float,
     side: int = 512,
     rings: tuple[float, ...] = (10.0, 5.0, 3.7),
+    limit: float = 2.2,
 ) -> Path:
     """Draw the logarithm of a picture's power spectrum, zero frequency in the middle.
+
+    Its smooth fall from the middle to the edge is taken off, so that Thon rings, ice and spots
+    are seen at all frequencies.
 
     Parameters
     ----------
@@ -34,25 +39,33 @@ def spectrum(
         An average.
     path : where to write
     pixel_size : Å
-        Of `picture`; the edge of the drawing is Nyquist, 2 × pixel_size.
+        Of `picture`.
     side : pixels
         Of the square drawing.
     rings : Å
         Where to draw thin marked circles, as far as they lie within Nyquist. 3.7 Å is the
         first ring of water, where ice shows.
+    limit : Å
+        The edge of the drawing, or Nyquist, 2 × pixel_size, where that is coarser.
 
     Raises
     ------
     BadData
         No two-dimensional real picture, no finite pixel, fewer than 16 pixels on a side.
     """
-    values = tone.checked(picture)
-    power = _averaged_power(values)
-    logarithm = np.log(power + max(float(np.median(power)) * 1e-3, 1e-30))
-    black, white = tone.contrast(logarithm, low=1, high=99.7, reach=6)
-    drawn = tone.grey(logarithm, black, white)
-    drawn = drawn.resize((side, side), Image.Resampling.BICUBIC)
-    marked = [(2 * pixel_size / r, f"{r:g} Å", MARK) for r in rings if r > 2 * pixel_size * 1.02]
+    if not (np.isfinite(pixel_size) and pixel_size > 0):
+        raise BadData(f"a spectrum needs a positive pixel_size in Å, not {pixel_size!r}")
+    power = _averaged_power(tone.checked(picture))
+    middle = len(power) // 2
+    limit = max(limit, 2 * pixel_size)
+    keep = min(middle, max(8, round(middle * 2 * pixel_size / limit)))
+    limit = 2 * pixel_size * middle / keep
+    logarithm = np.log(power + max(float(np.median(power)) * 1e-3, 1e-30)).astype(np.float32)
+    logarithm = logarithm[middle - keep : middle + keep, middle - keep : middle + keep]
+    flat = _levelled(logarithm)
+    black, white = tone.contrast(flat, low=1, high=99.8, reach=6)
+    drawn = tone.grey(flat, black, white).resize((side, side), Image.Resampling.BICUBIC)
+    marked = [(limit / r, f"{r:g} Å", MARK) for r in rings if r > limit * 1.02]
     return png.save(_ringed(drawn, marked), path)
 
 
@@ -119,7 +132,7 @@ def thon(
             amplitude_contrast=amplitude_contrast, phase_shift=phase_shift,
         )
     )  # fmt: skip
-    measured = _levelled(shown, limit)
+    measured = _levelled(shown)
     black, white = tone.contrast(measured, low=3, high=97, reach=3)
     left = tone.grey(measured, black, white).resize((side, side), Image.Resampling.BICUBIC)
     drawn = tone.grey(fitted, -0.1, 1.15)
@@ -165,8 +178,8 @@ def _centred(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.fft.fftshift(whole)
 
 
-def _levelled(shown: NDArray[np.float32], limit: float) -> NDArray[np.float32]:
-    """The spectrum with equal mean and spread from the middle to the edge, gently smoothed.
+def _levelled(shown: NDArray[np.float32], *, spread: bool = True) -> NDArray[np.float32]:
+    """The spectrum with equal mean (and spread) from the middle to the edge, gently smoothed.
 
     Amplitudes fall by orders of magnitude towards high frequency; without this only the first
     rings could be seen. The mean is taken over wide rings, so that Thon rings stay.
@@ -175,17 +188,26 @@ def _levelled(shown: NDArray[np.float32], limit: float) -> NDArray[np.float32]:
 
     n = len(shown)
     axis = np.arange(n) - n // 2
-    radius = np.hypot(axis[:, None], axis)
-    ring = radius.astype(int)
+    ring = np.hypot(axis[:, None], axis).astype(int)
     smooth = gaussian_filter(shown, max(0.7, n / 400), mode="nearest")
     count = np.bincount(ring.ravel())
-    mean = np.bincount(ring.ravel(), smooth.ravel()) / count
-    square = np.bincount(ring.ravel(), (smooth**2).ravel()) / count
     width = n / 24
-    mean = gaussian_filter1d(mean, width, mode="nearest")
-    spread = np.sqrt(np.maximum(gaussian_filter1d(square, width, mode="nearest") - mean**2, 0))
-    spread = np.maximum(spread, 0.02 * spread.max() + 1e-30)
-    return np.clip((smooth - mean[ring]) / spread[ring], -6, 6).astype(np.float32)
+    mean = np.bincount(ring.ravel(), smooth.ravel()) / count
+    level = smooth - gaussian_filter1d(mean, width, mode="nearest")[ring]
+    if not spread:
+        return level.astype(np.float32)
+    square = np.bincount(ring.ravel(), (level**2).ravel()) / count
+    deviation = np.sqrt(gaussian_filter1d(square, width, mode="nearest"))
+    deviation = np.maximum(deviation, 0.02 * deviation.max() + 1e-30)
+    return np.clip(level / deviation[ring], -6, 6).astype(np.float32)
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which comes with matplotlib; Pillow's own font has no Å."""
+    from matplotlib import get_data_path
+
+    return ImageFont.truetype(str(Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), size)
 
 
 def _ringed(
@@ -196,12 +218,12 @@ def _ringed(
     if not rings and not seam:
         return drawn
     picture = drawn.convert("RGB")
-    font = ImageFont.load_default(size=max(12, round(side / 24)))
+    font = _font(max(11, round(side / 28)))
     for radius, words, colour in rings:
         mask = Image.new("L", (side * OVERSAMPLING,) * 2, 0)
         middle, reach = side * OVERSAMPLING / 2, radius * side * OVERSAMPLING / 2
         box = (middle - reach, middle - reach, middle + reach, middle + reach)
-        width = max(OVERSAMPLING, round(side * OVERSAMPLING / 256))
+        width = max(OVERSAMPLING, round(side * OVERSAMPLING / 340))
         ImageDraw.Draw(mask).ellipse(box, outline=255, width=width)
         mask = mask.resize(drawn.size, Image.Resampling.BOX)
         picture = Image.composite(Image.new("RGB", drawn.size, rgb(colour)), picture, mask)
