@@ -7,7 +7,9 @@ from pathlib import Path
 
 from focusnb.errors import BrokenFile
 
-NETWORK = frozenset("nfs nfs4 cifs smbfs smb2 smb3 lustre beegfs gpfs afs ceph glusterfs fuse.sshfs webdav afpfs".split())
+NETWORK = frozenset(
+    "nfs nfs4 cifs smbfs smb2 smb3 lustre beegfs gpfs afs ceph glusterfs fuse.sshfs webdav afpfs".split()
+)
 CHUNK = 1 << 22
 
 
@@ -21,7 +23,9 @@ def is_network(folder: Path) -> bool:
 
         table = [[p.mountpoint, p.fstype] for p in psutil.disk_partitions(all=True)]
     place = str(folder.resolve())
-    inside = [(len(m), kind) for m, kind in table if place == m or place.startswith(m.rstrip("/") + "/")]
+    inside = [
+        (len(m), kind) for m, kind in table if place == m or place.startswith(m.rstrip("/") + "/")
+    ]
     return bool(inside) and max(inside)[1] in NETWORK
 
 
@@ -45,7 +49,9 @@ def copy_verified(source: Path, target: Path) -> str:
             os.fsync(file.fileno())
         wanted, found = digest(source), digest(part)
         if wanted != found:
-            raise BrokenFile(f"{source.name} changed while it was copied; it is tried again when it has settled")
+            raise BrokenFile(
+                f"{source.name} changed while it was copied; it is tried again when it has settled"
+            )
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)

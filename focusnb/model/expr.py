@@ -40,7 +40,9 @@ def compile_selection(text: str, words: Mapping[str, Any]) -> Callable[[Row], bo
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", str(error))
-        raise BadSelection(f"{text!r} is no selection: {reason}; write e.g. ctf_resolution < 5 and flag == 'green'") from None
+        raise BadSelection(
+            f"{text!r} is no selection: {reason}; write e.g. ctf_resolution < 5 and flag == 'green'"
+        ) from None
     try:
         test = _node(tree.body, words, text)
     except RecursionError:
@@ -62,17 +64,20 @@ def _node(node: ast.expr, words: Mapping[str, Any], text: str) -> Callable[[Row]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         inner = _node(node.operand, words, text)
         return lambda row: not inner(row)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        if isinstance(node.operand, ast.Constant) and type(node.operand.value) in (int, float):
-            value = node.operand.value if isinstance(node.op, ast.UAdd) else -node.operand.value
-            return lambda row: value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        operand = node.operand
+        if isinstance(operand, ast.Constant) and isinstance(operand.value, int | float):
+            negative = -operand.value
+            return lambda row: negative
     if isinstance(node, ast.Compare):
         return _comparison(node, words, text)
     if isinstance(node, ast.Name):
         name = node.id
         if name not in words:
             near = get_close_matches(name, list(words), 1)
-            raise BadSelection(f"{name!r} is no column of the library" + (f"; meant {near[0]!r}?" if near else ""))
+            raise BadSelection(
+                f"{name!r} is no column of the library" + (f"; meant {near[0]!r}?" if near else "")
+            )
         return lambda row: row.get(name)
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float | str):
         constant = node.value
@@ -81,14 +86,18 @@ def _node(node: ast.expr, words: Mapping[str, Any], text: str) -> Callable[[Row]
         items = [_node(v, words, text) for v in node.elts]
         return lambda row: [item(row) for item in items]
     part = ast.get_source_segment(text.strip(), node) or type(node).__name__
-    raise BadSelection(f"{part!r} is not allowed in a selection; it knows words, numbers, quoted text, comparisons, and, or, not, in")
+    raise BadSelection(
+        f"{part!r} is not allowed in a selection; it knows words, numbers, quoted text, comparisons, and, or, not, in"
+    )
 
 
 def _comparison(node: ast.Compare, words: Mapping[str, Any], text: str) -> Callable[[Row], bool]:
     sides = [_node(v, words, text) for v in (node.left, *node.comparators)]
     unknown = [op for op in node.ops if type(op) not in COMPARE]
     if unknown:
-        raise BadSelection(f"{type(unknown[0]).__name__!r} is not allowed in a selection; use == and !=")
+        raise BadSelection(
+            f"{type(unknown[0]).__name__!r} is not allowed in a selection; use == and !="
+        )
     compare = [COMPARE[type(op)] for op in node.ops]
 
     def test(row: Row) -> bool:
@@ -98,6 +107,8 @@ def _comparison(node: ast.Compare, words: Mapping[str, Any], text: str) -> Calla
         try:
             return all(c(a, b) for c, a, b in zip(compare, values, values[1:], strict=False))
         except TypeError:
-            raise BadSelection(f"{text!r} compares text with a number; put text in quotes, numbers without") from None
+            raise BadSelection(
+                f"{text!r} compares text with a number; put text in quotes, numbers without"
+            ) from None
 
     return test

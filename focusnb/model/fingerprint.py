@@ -9,7 +9,9 @@ from typing import Any
 
 def of_run(name: str, version: str, values: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
     """Give the fingerprint of a run: step, version, the values it used, its inputs' fingerprints."""
-    text = json.dumps([name, version, dict(values), dict(inputs)], sort_keys=True, ensure_ascii=False)
+    text = json.dumps(
+        [name, version, dict(values), dict(inputs)], sort_keys=True, ensure_ascii=False
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -37,4 +39,9 @@ def of_product(folder: Path, entry: Mapping[str, Any]) -> str:
 def entry(path: Path, file: str, fingerprint: str) -> dict[str, Any]:
     """Give what is remembered of a product: its name, size, time and fingerprint."""
     stat = path.stat()
-    return {"file": file, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "fingerprint": fingerprint}
+    return {
+        "file": file,
+        "size": stat.st_size,
+        "mtime_ns": stat.st_mtime_ns,
+        "fingerprint": fingerprint,
+    }

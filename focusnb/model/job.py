@@ -88,4 +88,3 @@ class Job:
                 raise MissingProduct(f"{word} is needed, but no step has made it yet")
             self.memory[word] = READERS.get(path.suffix, formats.read)(path)
         return self.memory[word]
-

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from focusnb import formats
 from focusnb.errors import BadData, BrokenFile
+from focusnb.formats import defects as defect_format
+from focusnb.formats import gain as gain_format
 from focusnb.formats.stack import Stack
 from focusnb.kernels import defects as defect_kernel
 from focusnb.kernels import gain as gain_kernel
@@ -72,7 +74,9 @@ class Movie:
             total += self._electrons(index)
         if not np.isfinite(total).all():
             bad = int((~np.isfinite(total)).sum())
-            raise BadData(f"{Path(self.file).name}: {bad} pixels are not finite numbers; the file is broken")
+            raise BadData(
+                f"{Path(self.file).name}: {bad} pixels are not finite numbers; the file is broken"
+            )
         return total.astype(np.float32)
 
     def save(self, path: Path) -> None:
@@ -93,18 +97,20 @@ class Movie:
         raw = self._raw(index)
         if self.gain is not None and self._gain is None:
             read = gain_kernel.orient(
-                formats.gain.read(Path(self.gain)), rotation=self.gain_rotation, flip=self.gain_flip
+                gain_format.read(Path(self.gain)), rotation=self.gain_rotation, flip=self.gain_flip
             )
             gain_kernel.check(read, self.shape[1:])
-            self._gain = read / np.float32(self.counts_per_electron)
+            self._gain = (read / self.counts_per_electron).astype(np.float32)
         if self._gain is not None:
             return gain_kernel.multiply(raw, self._gain)
         frame = raw.astype(np.float32)
-        return frame if self.counts_per_electron == 1 else frame / np.float32(self.counts_per_electron)
+        return (
+            frame if self.counts_per_electron == 1 else frame / np.float32(self.counts_per_electron)
+        )
 
     def _repaired(self, frame: NDArray[np.float32], index: int) -> NDArray[np.float32]:
         if self._mask is None:
-            listed = formats.defects.read(Path(self.defects)) if self.defects else []
+            listed = defect_format.read(Path(self.defects)) if self.defects else []
             mask = defect_kernel.mask(listed, self.shape[1:])
             for x, y in self.hot:
                 mask[y, x] = True

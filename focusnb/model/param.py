@@ -18,7 +18,9 @@ CSH_WORDS = frozenset(
     " history addsuffix dirstack echo_style".split()
 )
 # What a column of the library is called without being a parameter.
-ROW_WORDS = frozenset(("name", "group", "number", "flag", "image", "good", "reasons", "error", "stale"))
+ROW_WORDS = frozenset(
+    ("name", "group", "number", "flag", "image", "good", "reasons", "error", "stale")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,21 +154,30 @@ def declare(name: str, table: Mapping[str, Any], *, subject: str = "", source: s
     if not name.isidentifier() or name != name.lower():
         raise BadStep(f"{where}parameter {name!r}: a name is lower-case letters, digits and _")
     if name in CSH_WORDS or name in ROW_WORDS:
-        raise BadStep(f"{where}parameter {name!r}: this name has another meaning; choose a different one")
+        raise BadStep(
+            f"{where}parameter {name!r}: this name has another meaning; choose a different one"
+        )
     known = set(Param.__slots__) - {"name", "subject"}
     if unknown := set(table) - known:
         word = sorted(unknown)[0]
         near = get_close_matches(word, known, 1)
-        raise BadStep(f"{where}parameter {name}: unknown key {word!r}" + (f"; meant {near[0]!r}?" if near else ""))
+        raise BadStep(
+            f"{where}parameter {name}: unknown key {word!r}"
+            + (f"; meant {near[0]!r}?" if near else "")
+        )
     facts = dict(table)
     default = facts.get("default")
     facts.setdefault("type", _type_of(default))
     facts.setdefault("label", name.replace("_", " ").capitalize())
     facts["choices"] = tuple((str(k), str(v)) for k, v in dict(facts.get("choices", {})).items())
     modes = facts.get("modes", "all")
-    facts["modes"] = () if modes == "all" else tuple(modes.split() if isinstance(modes, str) else modes)
+    facts["modes"] = (
+        () if modes == "all" else tuple(modes.split() if isinstance(modes, str) else modes)
+    )
     if facts["type"] not in TYPES:
-        raise BadStep(f"{where}parameter {name}: type {facts['type']!r} is none of {', '.join(TYPES)}")
+        raise BadStep(
+            f"{where}parameter {name}: type {facts['type']!r} is none of {', '.join(TYPES)}"
+        )
     param = Param(name=name, subject=subject, **{**facts, "default": None})
     try:
         object.__setattr__(param, "default", param.read(default))
@@ -192,9 +203,10 @@ def _adapter(kind: str, size: int, low: float | None, high: float | None) -> Any
 
     one: Any
     if kind in ("float", "int"):
-        bounds = {k: v for k, v in (("ge", low), ("le", high)) if v is not None}
-        finite = {"allow_inf_nan": False} if kind == "float" else {}
-        one = Annotated[float if kind == "float" else int, Field(strict=True, **bounds, **finite)]
+        limits: dict[str, Any] = {k: v for k, v in (("ge", low), ("le", high)) if v is not None}
+        if kind == "float":
+            limits["allow_inf_nan"] = False
+        one = Annotated[float if kind == "float" else int, Field(strict=True, **limits)]
     elif kind == "bool":
         one = Annotated[bool, Field(strict=True)]
     elif kind == "series":

@@ -10,7 +10,17 @@ from focusnb.model.job import Job
 from focusnb.model.param import Param
 from focusnb.model.vocabulary import Vocabulary, vocabulary
 
-CATEGORIES = ("Import", "Prepare", "Align", "Measure", "Pick", "Crystal", "Tilt", "Publish", "Clean")
+CATEGORIES = (
+    "Import",
+    "Prepare",
+    "Align",
+    "Measure",
+    "Pick",
+    "Crystal",
+    "Tilt",
+    "Publish",
+    "Clean",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +49,14 @@ class Step:
 
     def __post_init__(self) -> None:
         if self.category not in CATEGORIES:
-            raise BadStep(f"step {self.name}: category {self.category!r} is none of {', '.join(CATEGORIES)}")
+            raise BadStep(
+                f"step {self.name}: category {self.category!r} is none of {', '.join(CATEGORIES)}"
+            )
         both = {p.name for p in self.params} & {r.name for r in self.results}
         if both:
-            raise BadStep(f"step {self.name} takes and makes {', '.join(sorted(both))}; a word can be only one of them")
+            raise BadStep(
+                f"step {self.name} takes and makes {', '.join(sorted(both))}; a word can be only one of them"
+            )
 
     @property
     def takes(self) -> tuple[str, ...]:
@@ -58,7 +72,9 @@ class Step:
         """Raise BadValue when a value that the step cannot do without is missing."""
         for name in self.takes:
             if name in self.required and values.get(name) is None:
-                raise BadValue(f"{name} has no value, and {self.name} needs one: give it with --set {name}=…")
+                raise BadValue(
+                    f"{name} has no value, and {self.name} needs one: give it with --set {name}=…"
+                )
 
 
 def step(
@@ -84,7 +100,9 @@ def step(
         for argument in arguments:
             param = known[argument.name]
             if argument.default not in (inspect.Parameter.empty, None):
-                param = replace(param, default=param.read(argument.default, f"step {function.__name__}"))
+                param = replace(
+                    param, default=param.read(argument.default, f"step {function.__name__}")
+                )
             params.append(param)
         names = [a.name for a in arguments]
         title, _, text = inspect.cleandoc(function.__doc__ or function.__name__).partition("\n")

@@ -28,13 +28,19 @@ class Store:
         self.read_only = read_only
         self._local = threading.local()
         if not create and not path.is_file():
-            raise BadProject(f"{path} does not exist; `focusnb rebuild {path.parent}` makes it from the folders")
+            raise BadProject(
+                f"{path} does not exist; `focusnb rebuild {path.parent}` makes it from the folders"
+            )
         if create:
             with self.transaction() as connection:
                 _run_script(connection, schema())
-                connection.execute("insert or ignore into fact values ('format', ?)", (str(FORMAT),))
+                connection.execute(
+                    "insert or ignore into fact values ('format', ?)", (str(FORMAT),)
+                )
                 connection.execute("insert or ignore into fact values ('revision', '0')")
-                connection.execute("insert or ignore into fact values ('host', ?)", (socket.gethostname(),))
+                connection.execute(
+                    "insert or ignore into fact values ('host', ?)", (socket.gethostname(),)
+                )
         elif self.fact("format") != str(FORMAT):
             raise BadProject(
                 f"{path} has format {self.fact('format')}, this program writes {FORMAT};"
@@ -80,7 +86,8 @@ class Store:
             found = self.rows("select value from fact where key = ?", (key,))
         except sqlite3.DatabaseError as error:
             raise BadProject(
-                f"{self.path} cannot be read ({error}); `focusnb rebuild {self.path.parent}` makes a new one from the folders"
+                f"{self.path} cannot be read ({error});"
+                f" `focusnb rebuild {self.path.parent}` makes a new one from the folders"
             ) from None
         return found[0]["value"] if found else None
 
@@ -113,10 +120,13 @@ class Store:
                 # WAL needs shared memory, which network file systems do not give.
                 mode = "delete" if is_network(self.path.parent) else "wal"
                 connection.execute(f"pragma journal_mode = {mode}")
-                connection.execute(f"pragma synchronous = {'full' if mode == 'delete' else 'normal'}")
+                connection.execute(
+                    f"pragma synchronous = {'full' if mode == 'delete' else 'normal'}"
+                )
         except sqlite3.DatabaseError as error:
             raise BadProject(
-                f"{self.path} cannot be opened ({error}); `focusnb rebuild {self.path.parent}` makes a new one from the folders"
+                f"{self.path} cannot be opened ({error});"
+                f" `focusnb rebuild {self.path.parent}` makes a new one from the folders"
             ) from None
         return connection
 

@@ -68,6 +68,8 @@ def vocabulary() -> Vocabulary:
     for path in sorted(FOLDER.glob("*.toml")):
         for name, table in tomllib.loads(path.read_text(encoding="utf-8"))["param"].items():
             if name in words:
-                raise BadStep(f"{path.name}: {name} is already declared in {words[name].subject}.toml")
+                raise BadStep(
+                    f"{path.name}: {name} is already declared in {words[name].subject}.toml"
+                )
             words[name] = declare(name, table, subject=path.stem, source=path.name)
     return Vocabulary(words)

@@ -1,0 +1,39 @@
+"""Which computer may write a project: the one it lives on. Others look at a snapshot."""
+
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+
+from focusnb.errors import BadProject
+from focusnb.model.disk import is_network
+from focusnb.model.store import Store
+
+
+def database(root: Path) -> Store:
+    """Open project.db: for writing on its own computer, else a read-only snapshot of it.
+
+    On a local disk no other computer can have it open, so a project that was carried here (or
+    whose computer has a new name) is simply taken over.
+    """
+    path = root / "project.db"
+    if not is_network(root):
+        store = Store(path)
+        if store.fact("host") != socket.gethostname():
+            with store.transaction() as connection:
+                connection.execute(
+                    "insert or replace into fact values ('host', ?)", (socket.gethostname(),)
+                )
+        return store
+    if not path.is_file():
+        raise BadProject(
+            f"{path} does not exist; `focusnb rebuild {root}` makes it from the folders"
+        )
+    look = Store(path, read_only=True)
+    host = look.fact("host")
+    look.close()
+    if host == socket.gethostname():
+        return Store(path)
+    copy = Path(tempfile.mkdtemp(prefix="focusnb-")) / "project.db"
+    shutil.copyfile(path, copy)
+    return Store(copy, read_only=True)

@@ -1,0 +1,79 @@
+"""Moving images between groups: the intent first, then the folder, then the row."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from focusnb.errors import BadProject
+from focusnb.model.record import write_image_json
+
+if TYPE_CHECKING:
+    from focusnb.model.project import Project
+
+
+def move(project: "Project", images: Iterable[int], group: str) -> list[int]:
+    """Move images into a group; give those that must wait for a running batch."""
+    images = list(images)
+    (project.root / group).mkdir(exist_ok=True)
+    with project.store.transaction() as connection:
+        connection.executemany(
+            "insert or replace into move values (?, ?)", [(image, group) for image in images]
+        )
+    finish(project)
+    left = {row["image"] for row in project.store.rows("select image from move")}
+    return [image for image in images if image in left]
+
+
+def finish(project: "Project") -> list[int]:
+    """Finish all moves whose image has no running batch; what was half done before is completed."""
+    moved = []
+    waiting = project.store.rows(
+        "select image, target from move where image not in (select image from batch where state = 'running')"
+    )
+    for row in waiting:
+        with project.store.transaction() as connection:
+            running = connection.execute(
+                "select 1 from batch where image = ? and state = 'running'", (row["image"],)
+            ).fetchone()
+            if running:
+                continue
+            document = project.document(row["image"])
+            source = project.folder(row["image"])
+            target = project.root / row["target"] / source.name
+            if source != target:
+                if source.is_dir() and target.exists():
+                    raise BadProject(
+                        f"{target} is in the way of moving {source}; look at both and remove one"
+                    )
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if source.is_dir():
+                    os.replace(source, target)
+                document["group"] = row["target"]
+                project.save_document(connection, row["image"], document)
+            connection.execute("delete from move where image = ?", (row["image"],))
+        write_image_json(project, row["image"])
+        moved.append(int(row["image"]))
+    return moved
+
+
+def empty_trash(project: "Project", group: str = "TRASH") -> int:
+    """Delete the images of the TRASH for ever; give how many. Their numbers are never used again."""
+    rows = project.store.rows(
+        "select id from image where place = ? and id not in (select image from batch where state = 'running')",
+        (group,),
+    )
+    last = (
+        project.store.rows("select max(seq) as n from sqlite_sequence where name = 'image'")[0]["n"]
+        or 0
+    )
+    project.settings.edit(lambda document: document.update(last_number=int(last)))
+    for row in rows:
+        with project.store.transaction() as connection:
+            connection.execute("delete from image where id = ?", (row["id"],))
+            connection.execute(
+                "insert or replace into fact values ('removed', ?)",
+                (str(project.store.bump(connection)),),
+            )
+        shutil.rmtree(project.root / group / f"{row['id']:010d}", ignore_errors=True)
+    return len(rows)

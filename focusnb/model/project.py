@@ -1,0 +1,391 @@
+"""A project: a folder on disk with one mode, its parameters and its images."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from focusnb.errors import BadProject, BadValue, UnknownName
+from focusnb.model import settings, workflow
+from focusnb.model.expr import compile_selection
+from focusnb.model.image import FLAGS, Image, new_document
+from focusnb.model.registry import Registry
+from focusnb.model.settings import Settings
+from focusnb.model.store import Store
+from focusnb.model.table import Row, Table, cells_of
+from focusnb.model.values import Values
+from focusnb.model.vocabulary import Vocabulary
+
+TRASH = "TRASH"
+GROUP = re.compile(r"^[\w][\w.+-]{0,99}$")
+RESERVED = {"scripts", "references", "feed", "session"}
+
+
+class Project:
+    """The model of a project: values, images, groups and flags, but no queue and no exporter.
+
+    Opened with Project.open, made with Project.create.
+    """
+
+    def __init__(self, root: Path, store: Store) -> None:
+        self.root = root
+        self.store = store
+        self.settings = Settings(root / "project.toml", lambda: self.words)
+        self.user = Settings(settings.user_file(), lambda: self.words)
+        self._groups: dict[str, Settings] = {}
+        self._registry: tuple[Any, Registry] | None = None
+        self._table = Table(self)
+
+    @classmethod
+    def create(
+        cls, root: str | Path, *, mode: str, values: Mapping[str, Any] | None = None
+    ) -> "Project":
+        """Make a new project in a folder that is empty or does not exist yet."""
+        root = Path(root).expanduser().absolute()
+        if mode not in workflow.BY_MODE:
+            raise BadValue(f"mode {mode!r} is none of {', '.join(workflow.BY_MODE)}")
+        if (root / "project.toml").exists():
+            raise BadProject(f"{root} is a project already; open it, or choose another folder")
+        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+            raise BadProject(f"{root} is not empty; a new project needs a folder of its own")
+        checked = Registry().words.read(values or {}, "the new project")
+        root.mkdir(parents=True, exist_ok=True)
+        (root / "scripts").mkdir()
+        file = Settings(root / "project.toml", lambda: Registry().words)
+        file.edit(
+            lambda document: document.update(
+                mode=mode, values={k: v for k, v in checked.items() if v is not None}
+            )
+        )
+        Store(root / "project.db", create=True).close()
+        return cls.open(root)
+
+    @classmethod
+    def open(cls, root: str | Path) -> "Project":
+        """Open a project; raises BadProject when the folder holds none."""
+        root = Path(root).expanduser().absolute()
+        if not (root / "project.toml").is_file():
+            raise BadProject(
+                f"{root} is no project: it has no project.toml; `focusnb new` makes one"
+            )
+        from focusnb.model.host import database
+
+        project = cls(root, database(root))
+        _ = project.mode
+        return project
+
+    # -- words and values ---------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The name of the project's folder."""
+        return self.root.name
+
+    @property
+    def mode(self) -> str:
+        """drift or single-particle."""
+        mode = self.settings.table.get("mode")
+        if mode not in workflow.BY_MODE:
+            raise BadProject(
+                f"{self.settings.path}: mode {mode!r} is none of {', '.join(workflow.BY_MODE)}"
+            )
+        return str(mode)
+
+    @property
+    def registry(self) -> Registry:
+        """The steps this project can use; read again when a script comes, goes or changes."""
+        folders = (settings.user_file().parent / "scripts", self.root / "scripts")
+        stamp = tuple(
+            (str(p), p.stat().st_mtime_ns)
+            for f in folders
+            if f.is_dir()
+            for p in sorted(f.iterdir())
+            if p.is_file()
+        )
+        if self._registry is None or self._registry[0] != stamp:
+            self._registry = (stamp, Registry(folders))
+        return self._registry[1]
+
+    @property
+    def words(self) -> Vocabulary:
+        """The vocabulary, with the words that scripts declare."""
+        return self.registry.words
+
+    @property
+    def workflow(self) -> list[str]:
+        """Names of the steps that run on new images."""
+        return str(self.values()["workflow"] or workflow.BY_MODE[self.mode]).split()
+
+    def group_settings(self, group: str) -> Settings:
+        """Give the values file of a group."""
+        if group not in self._groups:
+            self._groups[group] = Settings(
+                self.root / check_group(group) / "group.toml", lambda: self.words
+            )
+        return self._groups[group]
+
+    def values(self, image: int | None = None, *, group: str | None = None) -> Values:
+        """Give the values for one image, for a group, or for the project."""
+        levels: list[tuple[str, Mapping[str, Any]]] = []
+        if image is not None:
+            document = self.document(image)
+            levels.append(("image", {**document["values"], **document["results"]}))
+            group = document["group"]
+        if group is not None:
+            levels.append(("group", self.group_settings(group).values))
+        levels += [("project", self.settings.values), ("user", self.user.values)]
+        return Values(self.words, levels)
+
+    def resolve(self, image: int, word: str) -> Path | None:
+        """Give the whole path that a value of type path stands for.
+
+        An image's paths are relative to its folder, all others to the project's.
+        """
+        values = self.values(image)
+        if values[word] is None:
+            return None
+        base = self.folder(image) if values.origin(word) == "image" else self.root
+        return base / Path(values[word]).expanduser()
+
+    def used_by(
+        self, image: int, step: str, prints: Mapping[str, str]
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        """Give what a run of a step on an image would use now: values, and fingerprints of its files."""
+        from focusnb.model import fingerprint
+
+        document = self.document(image)
+        values = self.values(image)
+        plain: dict[str, Any] = {}
+        inputs: dict[str, str] = {}
+        for param in self.registry.step(step).params:
+            value = values[param.name]
+            if values.origin(param.name) == "system":
+                value = param.default
+            if param.type != "path":
+                plain[param.name] = value
+            elif value is not None:
+                path = self.resolve(image, param.name)
+                assert path is not None
+                originals = document["originals"].get(param.name)
+                inputs[param.name] = prints.get(param.name) or (
+                    originals or fingerprint.of_file(path)
+                )
+        return plain, inputs
+
+    def set(self, images: Any = None, /, group: str | None = None, **values: Any) -> None:
+        """Set values: of images, of a group, or (without images) of the project; None removes one."""
+        checked = self.words.read(values, "set")
+        if images is None:
+            target = self.settings if group is None else self.group_settings(group)
+            target.set(checked)
+            self._touch()
+            return
+        self._check_scope(checked)
+        for image in self.ids(images):
+            self.change(image, lambda document: set_own(document, checked, self.key(image)))  # noqa: B023
+
+    def lock(self, images: Any = None, /, *words: str, on: bool = True) -> None:
+        """Lock words (or unlock them): steps and people leave their values alone."""
+        for word in words:
+            _ = self.words[word]
+        if images is None:
+            self.settings.lock(words, on)
+            return
+        for image in self.ids(images):
+
+            def change(document: dict[str, Any]) -> None:
+                now = set(document["locked"])
+                document["locked"] = sorted(now | set(words) if on else now - set(words))
+
+            self.change(image, change)
+
+    def unlock(self, images: Any = None, /, *words: str) -> None:
+        """Unlock words."""
+        self.lock(images, *words, on=False)
+
+    # -- images -------------------------------------------------------------------------------
+
+    def add_image(
+        self, name: str, group: str, *, values: Mapping[str, Any], recorded: str | None = None
+    ) -> Image:
+        """Make a new image with its folder; its files come afterwards."""
+        check_group(group)
+        document = new_document(name, group)
+        document["values"] = {
+            w: v for w, v in self.words.read(values, name).items() if v is not None
+        }
+        with self.store.transaction() as connection:
+            cursor = connection.execute(
+                "insert into image (place, name, recorded, cells, document, revision) values (?, ?, ?, '{}', '{}', 0)",
+                (group, name, recorded),
+            )
+            image = int(cursor.lastrowid or 0)
+            (self.root / group / f"{image:010d}").mkdir(parents=True)
+            self.save_document(connection, image, document)
+        return Image(self, image)
+
+    def document(self, image: int) -> dict[str, Any]:
+        """Give what is known of an image, as a copy; raises UnknownName."""
+        found = self.store.rows("select document from image where id = ?", (image,))
+        if not found:
+            raise UnknownName(f"{self.name} has no image {image:010d}")
+        return dict(json.loads(found[0]["document"]))
+
+    def change(self, image: int, change: Any) -> None:
+        """Change an image's document in one transaction, then write its image.json."""
+        from focusnb.model.record import write_image_json
+
+        with self.store.transaction() as connection:
+            document = self.document(image)
+            change(document)
+            self.save_document(connection, image, document)
+        write_image_json(self, image)
+
+    def save_document(self, connection: Any, image: int, document: Mapping[str, Any]) -> None:
+        """Write a document and its cells inside a transaction."""
+        connection.execute(
+            "update image set place = ?, name = ?, flag = ?, cells = ?, document = ?, revision = ? where id = ?",
+            (
+                document["group"],
+                document["name"],
+                document["flag"],
+                json.dumps(cells_of(document, self.words), ensure_ascii=False),
+                json.dumps(document, ensure_ascii=False),
+                self.store.bump(connection),
+                image,
+            ),
+        )
+
+    def folder(self, image: int) -> Path:
+        """Give an image's folder."""
+        found = self.store.rows("select place from image where id = ?", (image,))
+        if not found:
+            raise UnknownName(f"{self.name} has no image {image:010d}")
+        return self.root / str(found[0]["place"]) / f"{image:010d}"
+
+    def key(self, image: int) -> str:
+        """Give GROUP/NUMBER of an image."""
+        folder = self.folder(image)
+        return f"{folder.parent.name}/{folder.name}"
+
+    def __getitem__(self, key: str | int) -> Image:
+        """Find an image by GROUP/NUMBER or by its number."""
+        number = str(key).rpartition("/")[2]
+        if not number.isdecimal():
+            raise UnknownName(f"{key!r} names no image; write GROUP/NUMBER")
+        image = Image(self, int(number))
+        group = str(key).rpartition("/")[0]
+        if group and image.group != group:
+            raise UnknownName(f"{key}: image {image.number} is in group {image.group}")
+        return image
+
+    def __len__(self) -> int:
+        return int(self.store.rows("select count(*) as n from image")[0]["n"])
+
+    @property
+    def images(self) -> list[Image]:
+        """All images in the order of their numbers, those in the TRASH too."""
+        return [
+            Image(self, row["id"]) for row in self.store.rows("select id from image order by id")
+        ]
+
+    @property
+    def groups(self) -> list[str]:
+        """Names of the groups that have images."""
+        return [
+            r["place"] for r in self.store.rows("select distinct place from image order by place")
+        ]
+
+    def rows(self, where: str | None = None) -> list[Row]:
+        """Give the library as mappings; where: a selection (EXPR)."""
+        rows = self._table.rows()
+        if where is None:
+            return rows
+        test = compile_selection(where, dict.fromkeys(self._table.names() | {"id"}))
+        return [row for row in rows if test(row)]
+
+    def columns(self, rows: list[Row]) -> list[str]:
+        """Give the names of the columns worth showing for these rows."""
+        return self._table.columns(rows)
+
+    @property
+    def library(self) -> Any:
+        """The library as a pandas.DataFrame, one row per image, the index is GROUP/NUMBER."""
+        import pandas as pd
+
+        rows = self.rows()
+        columns = {name: [row[name] for row in rows] for name in self.columns(rows)}
+        return pd.DataFrame(columns, index=pd.Index([row["image"] for row in rows], name="image"))
+
+    def select(self, where: str) -> list[Image]:
+        """Give the images that a selection (EXPR) names, e.g. "ctf_resolution < 5 and iciness < 1"."""
+        return [Image(self, row["id"]) for row in self.rows(where)]
+
+    def ids(self, images: Any) -> list[int]:
+        """Give the numbers of images told as EXPR, keys, Images, a data frame or a list of these."""
+        if isinstance(images, Image):
+            return [images.id]
+        if isinstance(images, int):
+            return [self[images].id]
+        if isinstance(images, str):
+            return [row["id"] for row in self.rows(images)]
+        if hasattr(images, "index") and hasattr(images, "columns"):
+            images = list(images.index)
+        return [one.id if isinstance(one, Image) else self[one].id for one in images]
+
+    def flag(self, images: Any, flag: str) -> None:
+        """Flag images: none, red, green, blue or gold."""
+        if flag not in FLAGS:
+            raise BadValue(f"flag {flag!r} is none of {', '.join(FLAGS)}")
+        for image in self.ids(images):
+            self.change(image, lambda document: document.update(flag=flag))
+
+    def move(self, images: Any, group: str) -> list[Image]:
+        """Move images with their folders into a group; give those that wait for a running batch."""
+        from focusnb.model import moves
+
+        return [Image(self, i) for i in moves.move(self, self.ids(images), check_group(group))]
+
+    def trash(self, images: Any) -> list[Image]:
+        """Move images into the TRASH, a group like any other."""
+        return self.move(images, TRASH)
+
+    def _check_scope(self, values: Mapping[str, Any]) -> None:
+        for word in values:
+            if self.words[word].scope == "project":
+                raise BadValue(
+                    f"{word} has one value for the whole project; set it without naming images"
+                )
+
+    def _touch(self) -> None:
+        with self.store.transaction() as connection:
+            self.store.bump(connection)
+
+    def __repr__(self) -> str:
+        return f"<project {self.name!r}: {self.mode}, {len(self)} images>"
+
+
+def check_group(group: str) -> str:
+    """Give the name of a group if it may be one; raises BadValue."""
+    if not GROUP.match(group) or group in RESERVED or group.endswith("."):
+        raise BadValue(
+            f"group {group!r}: use letters, digits, _ . + - and begin with a letter, digit or _"
+        )
+    return group
+
+
+def set_own(document: dict[str, Any], values: Mapping[str, Any], key: str) -> None:
+    """Set an image's own values by hand; a result of the same word gives way."""
+    for word, value in values.items():
+        if word in document["locked"]:
+            raise BadValue(f"{word} of {key} is locked; unlock it first")
+        document["results"].pop(word, None)
+        document["origins"].pop(word, None)
+        if value is None:
+            document["values"].pop(word, None)
+        else:
+            document["values"][word] = value
+        for run in document["runs"].values():
+            if word in run.get("used", ()):
+                run["touched"] = True

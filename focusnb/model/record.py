@@ -1,0 +1,164 @@
+"""Recording: how the outcome of a batch becomes the image's results, all of it or nothing."""
+
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from focusnb.model import fingerprint
+from focusnb.model.settings import write_text
+
+if TYPE_CHECKING:
+    from focusnb.model.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One step that has run: what it used, what it found, what it wrote."""
+
+    step: str
+    version: str
+    fingerprint: str
+    settings: str
+    values: Mapping[str, Any]
+    results: Mapping[str, Any]
+    products: Mapping[str, str]
+    started: str
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a worker reports of a batch. runs: the steps that succeeded, also before a failure.
+
+    state: done, failed, cancelled or skipped. scratch: the try's folder, which holds the files.
+    step: the one that failed.
+    """
+
+    image: int
+    scratch: str
+    state: str
+    message: str = ""
+    runs: tuple[Run, ...] = ()
+    files: tuple[str, ...] = ()
+    trial: str = ""
+    step: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+
+def record(project: "Project", connection: sqlite3.Connection, outcome: Outcome) -> list[str]:
+    """Move the try's files to their names and write the row, inside the caller's transaction.
+
+    A locked word keeps its value. Gives notes for the log. After the commit the caller calls
+    `settle`, which writes image.json and removes the try's folder.
+    """
+    scratch = Path(outcome.scratch)
+    home = project.folder(outcome.image)
+    if outcome.trial:
+        _move(scratch, home / "trials" / outcome.trial, outcome.files)
+        return []
+    notes = list(outcome.notes)
+    document = project.document(outcome.image)
+    _move(scratch, home, outcome.files)
+    for run in outcome.runs:
+        notes += _record_run(document, run, home)
+    if outcome.state == "failed":
+        document["error"] = {"step": outcome.step, "message": outcome.message}
+    elif outcome.state in ("done", "skipped"):
+        document["error"] = None
+    project.save_document(connection, outcome.image, document)
+    return notes
+
+
+def settle(project: "Project", outcome: Outcome) -> None:
+    """After the commit: write image.json, remove what is left of the try, finish waiting moves."""
+    from focusnb.model import moves
+
+    shutil.rmtree(outcome.scratch, ignore_errors=True)
+    write_image_json(project, outcome.image)
+    moves.finish(project)
+
+
+def write_image_json(project: "Project", image: int) -> None:
+    """Write an image's document into its folder, so that the folder alone tells everything."""
+    row = project.store.rows("select document, recorded from image where id = ?", (image,))
+    folder = project.folder(image)
+    if row and folder.is_dir():
+        document = {
+            "number": image,
+            "recorded": row[0]["recorded"],
+            **json.loads(row[0]["document"]),
+        }
+        write_text(folder / "image.json", json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+
+
+def recover(project: "Project") -> list[str]:
+    """At a start: finish moves, write the image.json that a crash left behind, sweep ownerless tries."""
+    from focusnb.model import moves
+
+    notes = [
+        f"{project.key(image)}: its move to another group was finished"
+        for image in moves.finish(project)
+    ]
+    store = project.store
+    revision = store.revision
+    for row in store.rows(
+        "select id from image where revision > ?", (int(store.fact("written") or 0),)
+    ):
+        write_image_json(project, row["id"])
+    with store.transaction() as connection:
+        connection.execute("insert or replace into fact values ('written', ?)", (str(revision),))
+    running = {
+        (row["image"], row["try"])
+        for row in store.rows("select image, try from batch where state = 'running'")
+    }
+    for group in project.groups:
+        for folder in (project.root / group).glob("[0-9]*"):
+            for left in folder.glob(".try-*"):
+                number = left.name.removeprefix(".try-").partition("-")[0]
+                if number.isdecimal() and (int(folder.name), int(number)) in running:
+                    continue
+                shutil.rmtree(left, ignore_errors=True)
+                notes.append(f"{group}/{folder.name}: {left.name} of an earlier run was removed")
+    return notes
+
+
+def _record_run(document: dict[str, Any], run: Run, home: Path) -> list[str]:
+    notes = list(run.notes)
+    for word, value in run.results.items():
+        if word in document["locked"]:
+            notes.append(f"{word} is locked: {run.step}'s {value!r} was left out")
+            continue
+        document["values"].pop(word, None)
+        document["origins"].pop(word, None)
+        document["results"][word] = value
+    for word, file in run.products.items():
+        document["products"][word] = fingerprint.entry(
+            home / file, file, f"{run.fingerprint}:{word}"
+        )
+    for word in set(document["products"]) & set(run.results) - set(run.products):
+        del document["products"][word]  # it is not available any more
+    document["runs"][run.step] = {
+        "fingerprint": run.fingerprint,
+        "settings": run.settings,
+        "version": run.version,
+        "values": dict(run.values),
+        "used": sorted(run.values),
+        "products": sorted(run.products),
+        "started": run.started,
+        "seconds": round(run.seconds, 3),
+        "notes": list(run.notes),
+    }
+    return notes
+
+
+def _move(scratch: Path, home: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        target = home / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(scratch / name, target)
