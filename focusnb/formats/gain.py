@@ -1,0 +1,35 @@
+"""Gain references: one picture of factors, from an MRC or a TIFF file."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from focusnb.errors import BrokenFile, UnknownFormat
+from focusnb.formats import registry
+
+
+def read(path: str | Path) -> NDArray[np.float32]:
+    """The factors (y, x) as they are stored, neither rotated nor flipped (`kernels.gain.orient`).
+
+    Raises BrokenFile when there are several frames; UnknownFormat for what is no picture, such as
+    Gatan's .dm4, with the way to convert it.
+    """
+    path = Path(path)
+    try:
+        with registry.open(path) as stack:
+            if len(stack) != 1:
+                raise BrokenFile(
+                    f"{path}: a gain reference is one picture, this file has {len(stack)} frames"
+                )
+            factors = stack.frame(0)
+    except UnknownFormat as error:
+        if path.suffix.lower() in (".dm4", ".dm3"):
+            raise UnknownFormat(
+                f"{path}: Gatan's {path.suffix} is not read; convert it with IMOD: "
+                f"dm2mrc {path.name} {path.stem}.mrc"
+            ) from error
+        raise
+    if factors.dtype.kind == "c":
+        raise BrokenFile(f"{path}: a gain reference of complex numbers cannot be")
+    return np.asarray(factors, np.float32)
