@@ -26,9 +26,7 @@ class MrcStack(Stack):
             file.seek(mrc_header.SIZE)
             extended = file.read(layout.start - mrc_header.SIZE)
         kind = bytes(header["exttyp"])
-        facts, warnings = mrc_extended.facts(
-            kind, extended, header, layout.order, layout.shape[0]
-        )
+        facts, warnings = mrc_extended.facts(kind, extended, header, layout.order, layout.shape[0])
         notes += warnings
         pixel_size = mrc_header.pixel_size(header, notes)
         if isinstance(told := facts.pop("pixel_size", None), float):
@@ -102,17 +100,16 @@ class Mrc:
         pixels = _writable(path, array)
         texts = [label] if isinstance(label, str) else list(label or ["wrote this file"])
         texts[-1] = mrc_header.signed(texts[-1])
-        with replacing(path) as draft:
-            with mrcfile.new(draft, overwrite=True) as file:
-                file.set_data(pixels)
-                if pixels.ndim == 3:
-                    file.set_image_stack()
-                if pixel_size is not None:
-                    file.voxel_size = pixel_size
-                kept = mrc_header.push(tuple(texts))
-                file.header.label = b""
-                file.header.label[: len(kept)] = kept
-                file.header.nlabl = len(kept)
+        with replacing(path) as draft, mrcfile.new(draft, overwrite=True) as file:
+            file.set_data(pixels)
+            if pixels.ndim == 3:
+                file.set_image_stack()
+            if pixel_size is not None:
+                file.voxel_size = pixel_size
+            kept = mrc_header.push(tuple(texts))
+            file.header.label = b""
+            file.header.label[: len(kept)] = kept
+            file.header.nlabl = len(kept)
         return path
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from focusnb.errors import BrokenFile
 
+Order = Literal["<", ">"]
+ORDERS: tuple[Order, Order] = ("<", ">")
 SIZE = 1024
 NIBBLES = 101
 DTYPES = {0: "i1", 1: "i2", 2: "f4", 4: "c8", 6: "u2", 12: "f2", NIBBLES: "u1"}
@@ -35,7 +37,7 @@ class Layout:
     row: int  # bytes
     start: int  # bytes before the first pixel
     header: NDArray[Any]  # of HEADER_DTYPE, one record
-    order: str  # "<" or ">"
+    order: Order
     notes: tuple[str, ...]
 
     @property
@@ -112,7 +114,7 @@ def _row(x: int, mode: int) -> int:
 
 
 def _pixels(
-    header: NDArray[Any], order: str, x: int, mode: int
+    header: NDArray[Any], order: Order, x: int, mode: int
 ) -> tuple[np.dtype[Any], bool, int, int]:
     """Type, packing, bytes of a row and pixels of a row, with what IMOD's flags change."""
     stamp, flags = np.frombuffer(header["extra2"].tobytes(), f"{order}i4", 2, 40)
@@ -124,16 +126,16 @@ def _pixels(
     return dtype, mode == NIBBLES, _row(x, mode), x
 
 
-def _order(head: bytes, notes: list[str]) -> str:
+def _order(head: bytes, notes: list[str]) -> Order:
     """Byte order by the machine stamp; where it is nonsense, the one in which the mode makes sense.
 
     A stamp that contradicts the mode is overruled: programs copied it without swapping the rest.
     """
     stamp = head[212:216]
-    named = "<" if stamp[0] == 0x44 else ">" if stamp[0] == 0x11 else ""
-    sound = [o for o in "<>" if 0 <= int(np.frombuffer(head, f"{o}i4", 1, 12)[0]) <= NIBBLES]
+    named: Order | None = "<" if stamp[0] == 0x44 else ">" if stamp[0] == 0x11 else None
+    sound = [o for o in ORDERS if 0 <= int(np.frombuffer(head, f"{o}i4", 1, 12)[0]) <= NIBBLES]
     if len(sound) == 2:  # mode 0 reads the same both ways, then the smaller width is the true one
-        widths = {o: abs(int(np.frombuffer(head, f"{o}i4", 1)[0])) for o in "<>"}
+        widths = {o: abs(int(np.frombuffer(head, f"{o}i4", 1)[0])) for o in ORDERS}
         sound.sort(key=lambda o: widths[o])
     if named and (named in sound or not sound):
         return named

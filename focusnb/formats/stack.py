@@ -57,6 +57,7 @@ class Stack(ABC):
     def _frame(self, index: int) -> NDArray[Any]:
         """Frame `index`, which exists."""
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of the file."""
 
@@ -88,6 +89,6 @@ def replacing(path: Path) -> Iterator[Path]:
     draft = path.with_name(f".draft-{secrets.token_hex(6)}{path.suffix}")
     try:
         yield draft
-        os.replace(draft, path)  # noqa: PTH105 - as the word for one stroke on every system
+        os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)

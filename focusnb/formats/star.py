@@ -31,7 +31,9 @@ WORD = re.compile(
     re.VERBOSE,
 )
 RISKY = re.compile(r"""["'#\\]|[^\x21-\x7e]""")
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?$|[+-]?(nan|inf|infinity)$|<NA>$", re.I)
+NUMBER = re.compile(
+    r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?$|[+-]?(nan|inf|infinity)$|<NA>$", re.I
+)
 UNHOLDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|  ")
 LABEL = re.compile(r"\w[\w.\-/()]*$")
 
@@ -77,7 +79,7 @@ class _Aside:
             return {label: self._word(value) for label, value in block.items()}
         for label in block.columns:
             column = block[label]
-            if self.words and not column.dtype.kind == "f" and column.dtype.kind not in "iu":
+            if self.words and column.dtype.kind not in "fiu":
                 block[label] = column.map(self._word)
         return block
 
