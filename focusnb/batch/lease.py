@@ -1,0 +1,137 @@
+"""Who runs what: tokens that name a process, and the lease that only one dispatcher holds."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import psutil
+
+from focusnb.batch.sql import query
+from focusnb.model.store import Store
+
+NAME = "dispatch"
+# Seconds without a heartbeat after which another computer may take the lease over.
+STALE = 60.0
+# A start time is known to a clock tick; a pid is not given out again within this many seconds.
+SAME_START = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that runs batches, written as KIND:HOST:PID:BEGUN. KIND is dispatch or import."""
+
+    kind: str
+    host: str
+    pid: int
+    begun: float  # start time of the process, seconds since 1970: tells a reused pid
+
+    @classmethod
+    def this(cls, kind: str) -> Self:
+        """Name this process."""
+        return cls(
+            kind, socket.gethostname(), os.getpid(), round(psutil.Process().create_time(), 2)
+        )
+
+    @classmethod
+    def read(cls, token: str) -> Self | None:
+        """Read a token; None when it names no process."""
+        parts = token.split(":")
+        try:
+            kind, host, pid, begun = parts
+            return cls(kind, host, int(pid), float(begun))
+        except ValueError:
+            return None
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.host}:{self.pid}:{self.begun}"
+
+    @property
+    def here(self) -> bool:
+        """Tell whether it is a process of this computer."""
+        return self.host == socket.gethostname()
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the process lives; one of another computer counts as dead."""
+        return self.here and lives(self.pid, self.begun)
+
+
+def lives(pid: int, begun: float | None = None) -> bool:
+    """Tell whether the process lives; a zombie and a reused pid do not."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return begun is None or abs(process.create_time() - begun) < SAME_START
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+class Lease:
+    """The right to be the project's dispatcher; a row in project.db with a heartbeat."""
+
+    def __init__(
+        self,
+        store: Store,
+        holder: Holder | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        stale: float = STALE,
+    ) -> None:
+        self.store = store
+        self.holder = holder or Holder.this(NAME)
+        self.clock = clock
+        self.stale = stale
+
+    def current(self) -> Holder | None:
+        """Give who holds the lease now; None when it is free or its holder is dead."""
+        rows = self.store.rows(query("lease"), {"name": NAME})
+        if not rows:
+            return None
+        row = rows[0]
+        holder = Holder(NAME, row["host"], row["pid"], row["begun"])
+        # On this computer the process itself is asked; of another one only the heartbeat is seen.
+        valid = holder.alive if holder.here else self.clock() - row["beat"] < self.stale
+        return holder if valid else None
+
+    def take(self) -> bool:
+        """Take the lease, or take it over from a dead holder; False when somebody else holds it."""
+        with self.store.transaction() as connection:
+            if self.current() not in (None, self.holder):
+                return False
+            connection.execute(
+                query("take_lease"),
+                {
+                    "name": NAME,
+                    "holder": str(self.holder),
+                    "host": self.holder.host,
+                    "pid": self.holder.pid,
+                    "begun": self.holder.begun,
+                    "now": self.clock(),
+                },
+            )
+        return True
+
+    def beat(self) -> bool:
+        """Tell that the holder lives; False when the lease was taken over."""
+        return self._change("beat")
+
+    def release(self) -> None:
+        """Give the lease back."""
+        self._change("release_lease")
+
+    def release_if_idle(self) -> bool:
+        """Give the lease back unless a batch waits that could run; True when it was given back."""
+        return self._change("release_idle_lease")
+
+    def _change(self, name: str) -> bool:
+        values = {"name": NAME, "holder": str(self.holder)}
+        if name == "beat":
+            values["now"] = self.clock()  # type: ignore[assignment]
+        with self.store.transaction() as connection:
+            return connection.execute(query(name), values).rowcount == 1

@@ -1,0 +1,133 @@
+"""What people see of the queue: its batches with their progress, its counts and its log."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from focusnb.batch.sql import query
+from focusnb.errors import BadValue, QueueError, UnknownName
+from focusnb.model.project import Project
+from focusnb.model.store import Store
+
+STATES = ("waiting", "running", "done", "failed", "cancelled", "skipped")
+ENDED = STATES[2:]
+LOG_COLUMNS = ("time", "batch", "image", "name", "processor", "event", "message")
+
+
+def counts(store: Store) -> dict[str, int]:
+    """Give the number of batches in each state."""
+    found = {row[0]: int(row[1]) for row in store.rows(query("counts"))}
+    return {state: found.get(state, 0) for state in STATES}
+
+
+def listing(project: Project, limit: int) -> list[dict[str, Any]]:
+    """Give batches: those that run, then those that wait in their order, then the newest ended."""
+    store = project.store
+    rows = store.rows(query("list_running"))
+    rows += store.rows(query("list_waiting"), {"limit": limit})
+    ended = [
+        row
+        for state in ENDED
+        for row in store.rows(query("list_ended"), {"state": state, "limit": limit})
+    ]
+    rows += sorted(ended, key=lambda row: -int(row["id"]))
+    return [_shown(project.root, row) for row in rows[:limit]]
+
+
+def log(
+    store: Store,
+    *,
+    sort: str = "time",
+    descending: bool = True,
+    limit: int = 200,
+    batch: int | None = None,
+    image: int | None = None,
+    processor: int | None = None,
+) -> list[dict[str, Any]]:
+    """Give the newest lines of the log, sorted by one of LOG_COLUMNS."""
+    if sort not in LOG_COLUMNS:
+        raise BadValue(f"the log has no column {sort!r}; sort by {', '.join(LOG_COLUMNS)}")
+    values = {"batch": batch, "image": image, "processor": processor, "limit": limit}
+    rows = store.rows(query("log" if image is None else "log_of_image"), values)
+    lines = [dict(row) for row in rows]
+    if sort != "time":
+        lines.sort(key=lambda line: (line[sort] is None, line[sort] or 0, line["id"]))
+        return lines[::-1] if descending else lines
+    return lines if descending else lines[::-1]
+
+
+def states(store: Store, batches: Iterable[int]) -> list[sqlite3.Row]:
+    """Give the rows of batches; raises UnknownName for one that is not there."""
+    wanted = list(batches)
+    rows = store.rows(query("states"), {"ids": json.dumps(wanted)})
+    if missing := set(wanted) - {row["id"] for row in rows}:
+        raise UnknownName(f"there is no batch {min(missing)}; `focusnb queue` lists them")
+    return rows
+
+
+def wait(
+    project: Project,
+    batches: list[int],
+    *,
+    timeout: float | None,
+    on_progress: Callable[[float, str], None] | None,
+    poll: float,
+    look: Callable[[], None] | None = None,
+) -> dict[int, str]:
+    """Wait until batches have ended; give their states. look is called at every turn."""
+    began = time.monotonic()
+    while True:
+        rows = states(project.store, batches)
+        left = [row for row in rows if row["state"] not in ENDED]
+        if on_progress is not None:
+            on_progress(*_progress(project.root, rows))
+        if not left:
+            return {int(row["id"]): str(row["state"]) for row in rows}
+        if timeout is not None and time.monotonic() - began > timeout:
+            raise QueueError(
+                f"{len(left)} of {len(rows)} batches have not ended after {timeout:g} s;"
+                " they stay in the queue"
+            )
+        if look is not None:
+            look()
+        time.sleep(poll)
+
+
+def progress(root: Path, row: sqlite3.Row) -> tuple[float, str]:
+    """Give how far a running batch is (0 to 1) and what it does, as its worker last said."""
+    file = root / row["place"] / f"{row['image']:010d}" / f".try-{row['try']}" / ".progress"
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        text = " ".join(str(told[key]) for key in ("step", "text") if told.get(key))
+        return float(told.get("fraction", 0.0)), text
+    except (OSError, ValueError, TypeError, AttributeError):
+        return 0.0, ""
+
+
+def _progress(root: Path, rows: list[sqlite3.Row]) -> tuple[float, str]:
+    running = [(row["name"], *progress(root, row)) for row in rows if row["state"] == "running"]
+    ended = sum(row["state"] in ENDED for row in rows)
+    fraction = (ended + sum(one[1] for one in running)) / max(1, len(rows))
+    text = ", ".join(f"{name} {what}".strip() for name, _, what in running)
+    return fraction, f"{ended} of {len(rows)}" + (f": {text}" if text else "")
+
+
+def _shown(root: Path, row: sqlite3.Row) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        key: row[key]
+        for key in (
+            "id", "state", "name", "processor", "try", "trial", "submitted", "started", "ended",
+            "message",
+        )
+    }  # fmt: skip
+    shown["image"] = f"{row['place']}/{row['image']:010d}"
+    shown["steps"] = row["steps"].split()
+    shown["force"] = bool(row["force"])
+    shown["cancelling"] = bool(row["cancelling"])
+    shown["progress"], shown["text"] = 0.0, ""
+    if row["state"] == "running":
+        shown["progress"], shown["text"] = progress(root, row)
+    return shown
