@@ -1,1 +1,1 @@
-"""Arrays in, arrays out: the physics of the microscope, and nothing that knows files or projects."""
+"""Arrays in, arrays out: the physics of the microscope; nothing here knows files or projects."""

@@ -38,39 +38,39 @@ def points(pixels: ArrayLike, shape: tuple[int, int]) -> NDArray:
 
 
 def hot_pixels(total: ArrayLike, *, frames: int = 1, sigma: float = 6.0) -> NDArray:
-    """Pixels of the unaligned sum that counted far more, or nothing, for all frames: (k, 2) x, y.
+    """Pixels of the unaligned sum that counted far more than their neighbours: (k, 2) x, y.
 
-    A pixel is hot when the sum differs from that of its neighbourhood (5 × 5 median) by more than
-    `sigma` standard deviations of the whole picture's differences (robust, from quartiles), and
-    at least by what counting allows: `sigma` roots of the neighbourhood's electrons. It is dead
-    when it counted nothing where its neighbours counted more than `sigma`² electrons.
+    Counts are made comparable by Anscombe's root, 2√(n + 3/8) (Biometrika 35:246, 1948), whose
+    standard deviation is 1 whatever the mean. A pixel is hot when its root is more than `sigma`
+    above that of its neighbourhood's median, in units of the picture's own scatter or of
+    counting, whichever is larger; it is dead when it counted nothing and lies as far below.
 
     Parameters
     ----------
     total : (y, x) sum of all frames in electrons, not aligned
-    frames : number of frames in the sum; a pixel hit by a single cosmic ray in one of few frames
-        is bad in that frame only, but is replaced just the same
+    frames : number of frames in the sum
+    sigma : standard deviations
     """
     array = np.asarray(total, np.float32)
     if frames < 1:
         raise BadData(f"the sum is of {frames} frames; at least one is needed")
-    around = _median(array)
-    difference = array - around
+    root = 2 * np.sqrt(np.maximum(array, 0) + np.float32(0.375))
+    around = (scipy.ndimage.uniform_filter(root, 5) * 25 - root) / 24
+    difference = root - around
     quarter, three = np.percentile(difference[:: max(1, array.shape[0] // 512)], [25, 75])
-    spread = max((three - quarter) / 1.349, 1e-6)  # 1.349: quartile distance of a normal, in sd
-    counting = np.sqrt(np.maximum(around, 1.0))
-    hot = difference > sigma * np.maximum(spread, counting)
-    dead = (array <= 0) & (around > sigma**2)
-    y, x = np.nonzero(hot | dead)
-    return np.stack([x, y], axis=1)
+    limit = sigma * max((three - quarter) / 1.349, 1.0)  # quartiles of a normal: 1.349 sd apart
+    # a hot neighbour raises the mean around a pixel: candidates by the mean, verdict by the median
+    y, x = np.nonzero((difference > limit / 2) | ((array <= 0) & (difference < -limit / 2)))
+    difference = root[y, x] - _median_around(root, y, x)
+    bad = (difference > limit) | ((array[y, x] <= 0) & (difference < -limit))
+    return np.stack([x[bad], y[bad]], axis=1)
 
 
-def _median(array: NDArray) -> NDArray:
-    """Median of pixels two apart around each pixel: a fast stand-in of the 5 × 5 median."""
+def _median_around(array: NDArray, y: NDArray, x: NDArray) -> NDArray:
+    """Median of the 24 neighbours of each of the points (y, x), mirrored at the border."""
     wide = np.pad(array, 2, mode="reflect")
-    (h, w), steps = array.shape, (0, 2, 4)
-    around = [wide[j : j + h, i : i + w] for j in steps for i in steps if (j, i) != (2, 2)]
-    return np.median(np.stack(around), axis=0)
+    steps = [(j, i) for j in range(5) for i in range(5) if (j, i) != (2, 2)]
+    return np.median([wide[y + j, x + i] for j, i in steps], axis=0)
 
 
 def repair(frame: ArrayLike, bad: ArrayLike, *, rng: np.random.Generator) -> NDArray:

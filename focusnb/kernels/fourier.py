@@ -38,7 +38,7 @@ def frequencies(shape: tuple[int, int], pixel_size: float = 1.0) -> NDArray:
 
 
 def multiplicity(shape: tuple[int, int]) -> NDArray:
-    """How often each column of the half spectrum counts in the whole one: 1 or 2, (1, x // 2 + 1)."""
+    """How often each column counts in the whole spectrum, 1 or 2: (1, x // 2 + 1)."""
     count = np.full((1, shape[1] // 2 + 1), 2, np.float32)
     count[0, 0] = 1
     if shape[1] % 2 == 0:

@@ -5,7 +5,7 @@ frames that are not used are NaN. Frames are moved by −shift, so averages lie 
 frame's position.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,10 +83,9 @@ def estimate(
         When a frame is not finite, constant, too small, or of another size.
     """
     check.pixel_size(pixel_size)
-    spectra, shape, small = _read(frames, pixel_size, report, workers)
+    spectra, small, coarse = _read(frames, pixel_size, report, workers)
     if len(spectra) == 1:
         return Alignment(np.zeros((1, 2)), np.inf, (), True, 0)
-    coarse = np.array([pixel_size * shape[1] / small[1], pixel_size * shape[0] / small[0]])
     sy, sx = fourier.frequency_grid(small)
     s2 = (sx / coarse[0]) ** 2 + (sy / coarse[1]) ** 2
     open_lines = (sx != 0) & (sy != 0) & (s2 < (0.5 / coarse.max()) ** 2)
@@ -99,7 +98,7 @@ def estimate(
         moved = [f * fourier.phase_ramp(small, -d) for f, d in zip(spectra, shifts, strict=True)]
         total = np.sum(moved, axis=0)
         steepness = bfactor if iteration > 1 else bfactor * (16, 4)[iteration]
-        weight = np.exp(-0.25 * steepness * s2) * open_lines
+        weight = np.exp(-0.25 * steepness * s2).astype(np.float32) * open_lines
         if fine:
             weight = weight * _signal_to_noise(moved, total, small)
         change = np.empty_like(shifts)
@@ -130,22 +129,24 @@ def estimate(
 
 def _read(
     frames: Iterable[ArrayLike], pixel_size: float, report: Report | None, workers: int
-) -> tuple[list[NDArray], tuple[int, int], tuple[int, int]]:
-    """Half spectra of all frames, cropped to about SAMPLING, without hot pixels."""
-    spectra, total = _crop_all(frames, None, pixel_size, report, workers)
+) -> tuple[list[NDArray], tuple[int, int], NDArray]:
+    """Half spectra of all small frames without hot pixels, their shape, and their pixel, Å x, y."""
+    spectra, total, covered = _crop_all(frames, None, pixel_size, report, workers)
     if len(spectra) > 1:
         hot = defects.hot_pixels(total, frames=len(spectra))
         if 0 < len(hot) < 0.01 * total.size:
             bad = defects.points(hot, total.shape)
-            spectra, total = _crop_all(frames, bad, pixel_size, report, workers)
-    return spectra, total.shape, small_shape(total.shape, pixel_size)
+            spectra, total, covered = _crop_all(frames, bad, pixel_size, report, workers)
+    small = _small_shape(covered, pixel_size)
+    coarse = pixel_size * np.array([covered[1] / small[1], covered[0] / small[0]])
+    return spectra, small, coarse
 
 
-def small_shape(shape: tuple[int, int], pixel_size: float) -> tuple[int, int]:
+def _small_shape(shape: tuple[int, int], pixel_size: float) -> tuple[int, int]:
     """Shape (y, x) in which frames of this shape are compared: fast, even sides, about 3 Å."""
     ratio = min(1.0, pixel_size / SAMPLING)
     sides = [scipy.fft.next_fast_len(max(int(np.ceil(n * ratio / 2)), 16), True) * 2 for n in shape]
-    return tuple(min(a, b) for a, b in zip(sides, shape, strict=True))
+    return min(sides[0], shape[0]), min(sides[1], shape[1])
 
 
 def _crop_all(
@@ -154,16 +155,23 @@ def _crop_all(
     pixel_size: float,
     report: Report | None,
     workers: int,
-) -> tuple[list[NDArray], NDArray]:
+) -> tuple[list[NDArray], NDArray, tuple[int, int]]:
+    """Half spectra of the small frames, the sum of the frames, the part (y, x) of it they cover.
+
+    Fine pixels are first binned to at most half the sampling, which makes the transforms cheap
+    and costs little of what is compared afterwards.
+    """
     spectra: list[NDArray] = []
     total = np.zeros((0, 0), np.float32)
-    count = len(frames) if isinstance(frames, Sequence) or hasattr(frames, "__len__") else None
+    count = len(frames) if hasattr(frames, "__len__") else None
     rng = np.random.default_rng(0)
+    side = max(1, int(SAMPLING / 2 / pixel_size))
     for i, raw in enumerate(frames):
         frame = check.picture(raw, what=f"frame {i + 1}")
         if i == 0:
             total = np.zeros(frame.shape, np.float32)
-            small = small_shape(frame.shape, pixel_size)
+            h, w = (n // side for n in frame.shape)
+            small = _small_shape((h * side, w * side), pixel_size)
         elif frame.shape != total.shape:
             raise BadData(
                 f"frame {i + 1} has the shape {frame.shape}, the frames before it {total.shape}"
@@ -171,13 +179,20 @@ def _crop_all(
         total += frame
         if bad is not None:
             frame = defects.repair(frame, bad, rng=rng)
-        spectrum = fourier.transform(frame - frame.mean(), workers=workers)
-        spectra.append(fourier.resize_spectrum(spectrum, frame.shape, small))
+        binned = frame[:h, :w] if side == 1 else _bin(frame[: h * side, : w * side], side)
+        spectrum = fourier.transform(binned - binned.mean(), workers=workers)
+        spectra.append(fourier.resize_spectrum(spectrum, (h, w), small))
         if report:
             report(0.4 * (i + 1) / count if count else 0.0, f"reading frame {i + 1}")
     if not spectra:
         raise BadData("the movie has no frames; check the first and last frame to be used")
-    return spectra, total
+    return spectra, total, (h * side, w * side)
+
+
+def _bin(frame: NDArray, side: int) -> NDArray:
+    """Sums of side × side pixels (slices are summed: ten times faster than a reshaped sum)."""
+    rows = np.add.reduce([frame[i::side] for i in range(side)])
+    return np.add.reduce([rows[:, i::side] for i in range(side)])
 
 
 def _signal_to_noise(moved: list[NDArray], total: NDArray, small: tuple[int, int]) -> NDArray:
@@ -193,9 +208,11 @@ def _signal_to_noise(moved: list[NDArray], total: NDArray, small: tuple[int, int
     noise = np.maximum((sum_of - of_sum / n) / (n - 1), 1e-30)
     signal = np.convolve((of_sum - sum_of) / (n * (n - 1)), np.ones(5) / 5, "same")
     wiener = np.maximum(signal, 0) / (np.maximum(signal, 0) + noise / (n - 1)) / noise
-    if not np.nanmax(wiener) > 0:
+    wiener[:2] = 0  # the mean was removed, and the first ring is the illumination's
+    highest = np.nanmax(wiener)
+    if not highest > 0:
         return np.ones(ring.shape, np.float32)
-    return (wiener / np.nanmax(wiener)).astype(np.float32)[ring]
+    return (wiener / highest).astype(np.float32)[ring]
 
 
 def peak(map_: NDArray, reach: ArrayLike) -> tuple[NDArray, float]:

@@ -1,0 +1,200 @@
+"""Thon rings: find the defocus that explains them, and say how far the explanation holds.
+
+The power of a picture is S·CTF² + N, and CTF² = ½ − ½ cos 2φ, so the rings are −cos 2φ on a smooth
+background. The flattened spectrum is cut into sectors of half a turn; in each sector the course
+along the frequency, minus its running mean, is compared with −cos 2φ treated in the same way. For
+one sector that is a table over defocus; astigmatism only chooses another defocus in each sector,
+so every combination is a sum over the table, and the whole range can be searched.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.ndimage
+from numpy.typing import NDArray
+
+from focusnb.errors import BadData
+from focusnb.kernels.lens import Lens, defocus_at
+from focusnb.kernels.spectrum import Spectrum, polar
+
+SECTORS = 60  # 3° each: the defocus changes by at most a twentieth of the astigmatism across one
+STEP = 50.0  # Å, of the search over defocus
+ASTIGMATISM_STEP, ASTIGMATISM_MAX = 250.0, 5000.0  # Å, of the search
+MIN_PERIOD = 2.2  # spectrum points per ring; faster rings are not seen by the box
+
+
+@dataclass(frozen=True, slots=True)
+class Defocus:
+    """A hypothesis about the defocus."""
+
+    mean: float  # Å, underfocus positive
+    astigmatism: float = 0.0  # Å, larger minus smaller defocus, not negative
+    angle: float = 0.0  # degrees, direction of the larger one, in (−90°, 90°]
+    phase_shift: float = 0.0  # degrees
+
+
+class Rings:
+    """The sectors of one spectrum, ready to be compared with hypotheses."""
+
+    def __init__(self, spectrum: Spectrum, lens: Lens, low: float, high: float) -> None:
+        self.lens = lens
+        spacing = 1 / (spectrum.box * max(spectrum.pixel_size))
+        first, last = int(np.ceil(1 / low / spacing)), int(spectrum.limit / spacing) - 1
+        self.s = np.arange(first, last + 1) * spacing
+        self.spacing = spacing
+        self.window = max(5, round(np.sqrt(2) / low / spacing))  # as wide as CTFFIND4's box
+        arc = int(np.ceil(np.pi * last / SECTORS))
+        self.values, self.azimuth = polar(spectrum, SECTORS, self.s, arc)
+        self.fitted = int(np.searchsorted(self.s, 1 / high, side="right"))
+        if self.fitted < 16:
+            raise BadData(f"between {low} and {high} Å the spectrum has {self.fitted} points only")
+        self.rings = self._flat(self.values[:, : self.fitted])
+        # independent points grow with the radius; ice and dirt that no ring explains are damped
+        self.rings = np.clip(self.rings, *np.percentile(self.rings, [0.1, 99.9]))
+        self.weight = self.s[: self.fitted] * np.exp(-20 * self.s[: self.fitted] ** 2)
+
+    def _flat(self, values: NDArray) -> NDArray:
+        """Values minus their running mean along the frequency (the last axis)."""
+        return values - scipy.ndimage.uniform_filter1d(values, self.window, mode="nearest")
+
+    def _expected(self, defocus: NDArray, phase_shift: float) -> NDArray:
+        """Rings of each defocus: (k, points), zero where they are too fine to be seen."""
+        s = self.s[: self.fitted]
+        rings = -np.cos(2 * self.lens.phase(s, defocus[:, None], phase_shift))
+        period = 1 / (self.spacing * np.maximum(self._density(s, defocus), 1e-9))
+        return self._flat(rings * np.clip(period - MIN_PERIOD + 0.5, 0, 1))
+
+    def _density(self, s: NDArray, defocus: NDArray) -> NDArray:
+        return self.lens.rings_per_frequency(s, defocus[:, None])
+
+    def search(self, low: float, high: float, *, phases: NDArray) -> tuple[Defocus, float]:
+        """Best hypothesis on a grid, and how far it stands above the others (sd of the scores)."""
+        reach = int(np.ceil(ASTIGMATISM_MAX / 2 / STEP))
+        means = np.arange(low, high + STEP, STEP)
+        table = np.maximum(low + STEP * np.arange(-reach, len(means) + reach), 0.0)
+        best, best_score, significance = Defocus(low), -np.inf, 0.0
+        for phase in phases:
+            expected = self._expected(table, phase)
+            products = (self.rings * self.weight) @ expected.T
+            norms = (expected**2 * self.weight).sum(1)
+            for astigmatism in np.arange(0, ASTIGMATISM_MAX + 1, ASTIGMATISM_STEP):
+                for angle in np.arange(-80, 91, 10.0) if astigmatism else (0.0,):
+                    offsets = defocus_at(self.azimuth, astigmatism, -astigmatism, angle) / 2
+                    score = _scores(products, norms, np.rint(offsets / STEP).astype(int), reach)
+                    i = int(np.argmax(score))
+                    if score[i] > best_score:
+                        best_score = float(score[i])
+                        best = Defocus(float(means[i]), astigmatism, angle, float(phase))
+                        middle = np.median(score)
+                        spread = 1.4826 * np.median(np.abs(score - middle))
+                        significance = float((score[i] - middle) / max(spread, 1e-30))
+        return best, significance
+
+    def refine(
+        self, start: Defocus, limits: tuple[float, float], *, free_phase: bool = False
+    ) -> Defocus:
+        """The best hypothesis near `start`, twice: with all rings alike, then weighted by how well
+        they are seen at each frequency.
+        """
+        found = self._climb(start, limits, free_phase)
+        seen, norm = self._products(found)
+        width = 2 * self.window
+        smooth = scipy.ndimage.uniform_filter1d
+        height = smooth(seen, width) / np.maximum(smooth(norm, width), 1e-30)
+        if (height > 0).any():
+            self.weight = self.s[: self.fitted] * np.maximum(height, 0) / height.max()
+            found = self._climb(found, limits, free_phase)
+        return found
+
+    def _products(self, hypothesis: Defocus) -> tuple[NDArray, NDArray]:
+        """Sums over sectors of rings × expected and expected², at each frequency."""
+        expected = self._expected(self._in_sectors(hypothesis), hypothesis.phase_shift)
+        return (self.rings * expected).sum(0), (expected**2).sum(0)
+
+    def _in_sectors(self, h: Defocus) -> NDArray:
+        half = h.astigmatism / 2
+        return defocus_at(self.azimuth, h.mean + half, h.mean - half, h.angle)
+
+    def _climb(self, start: Defocus, limits: tuple[float, float], free_phase: bool) -> Defocus:
+        from scipy.optimize import minimize
+
+        def hypothesis(x: NDArray) -> Defocus:
+            angle = np.rad2deg(np.arctan2(x[2], x[1])) / 2
+            mean = float(np.clip(x[0], *limits))
+            phase = float(x[3]) * 0.1 if free_phase else start.phase_shift
+            return Defocus(mean, float(np.hypot(x[1], x[2])), _half_turn(angle), phase)
+
+        def cost(x: NDArray) -> float:
+            product, norm = self._products(hypothesis(x))
+            return -float(product @ self.weight / np.sqrt(max(norm @ self.weight, 1e-30)))
+
+        turned = 2 * np.deg2rad(start.angle)
+        x = [start.mean, start.astigmatism * np.cos(turned), start.astigmatism * np.sin(turned)]
+        x += [start.phase_shift * 10] if free_phase else []
+        simplex = np.array([x] + [np.add(x, 60.0 * (np.arange(len(x)) == k)) for k in range(len(x))])
+        options = {"initial_simplex": simplex, "xatol": 0.5, "fatol": 1e-9, "maxfev": 250}
+        return hypothesis(minimize(cost, x, method="Nelder-Mead", options=options).x)
+
+    def score(self, hypothesis: Defocus) -> float:
+        """Correlation of rings and hypothesis over all points of the spectrum between the limits."""
+        product, norm = self._products(hypothesis)
+        s = self.s[: self.fitted]
+        power = (self.rings**2).sum(0)
+        return float(product @ s / np.sqrt((norm @ s) * (power @ s)))
+
+    def curves(self, found: Defocus) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+        """Frequencies, rings averaged along equal phase, CTF² and the local correlation of both.
+
+        With astigmatism a ring is an ellipse; each sector is therefore read at the frequency where
+        its phase is that of the mean defocus (Rohou & Grigorieff 2015, equiphase averaging). The
+        correlation is taken in a window of 1.5 rings, at least 12 points.
+        """
+        profile = np.zeros(self.s.size)
+        for values, defocus in zip(self.values, self._in_sectors(found), strict=True):
+            profile += np.interp(self._same_phase(found.mean, defocus), self.s, values)
+        profile /= len(self.values)
+        phase = self.lens.phase(self.s, found.mean, found.phase_shift)
+        model = np.sin(phase) ** 2
+        flat = self._flat(profile)
+        expected = self._flat(model)
+        density = self.lens.rings_per_frequency(self.s, found.mean) * self.spacing
+        half = np.clip(np.rint(0.75 / np.maximum(density, 1e-9)), 6, len(self.s)).astype(int)
+        quality = np.array([_correlation(flat, expected, i, h) for i, h in enumerate(half)])
+        low, high = np.percentile(flat, [1, 99])
+        return self.s, np.clip((flat - low) / max(high - low, 1e-30), 0, 1), model, quality
+
+    def _same_phase(self, mean: float, defocus: float) -> NDArray:
+        """Frequencies at which the phase with `defocus` is that with `mean` at self.s."""
+        from focusnb.kernels.lens import wavelength
+
+        lam, cs = wavelength(self.lens.voltage), self.lens.spherical_aberration * 1e7
+        u = self.s**2
+        target = u * mean - 0.5 * lam**2 * cs * u**2  # = v·defocus − ½λ²Cs·v², solved for v
+        root = np.maximum(defocus**2 - 2 * lam**2 * cs * target, 0)
+        if defocus <= 0:
+            return self.s
+        return np.sqrt(np.maximum(2 * target / (defocus + np.sqrt(root)), 0))
+
+
+def _scores(products: NDArray, norms: NDArray, offsets: NDArray, reach: int) -> NDArray:
+    """Score of every mean defocus when sector k looks `offsets[k]` steps farther in the table."""
+    count = norms.size - 2 * reach
+    total, norm = np.zeros(count), np.zeros(count)
+    for row, offset in zip(products, offsets, strict=True):
+        start = reach + offset
+        total += row[start : start + count]
+        norm += norms[start : start + count]
+    return total / np.sqrt(np.maximum(norm, 1e-6 * norm.max()))
+
+
+def _correlation(a: NDArray, b: NDArray, i: int, half: int) -> float:
+    """Correlation of both curves within `half` points of point i."""
+    part = slice(max(0, i - half), i + half + 1)
+    x, y = a[part] - a[part].mean(), b[part] - b[part].mean()
+    norm = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / norm) if norm > 0 else 0.0
+
+
+def _half_turn(angle: float) -> float:
+    """The same axis as an angle in (−90°, 90°]."""
+    return float(90 - (90 - angle) % 180)

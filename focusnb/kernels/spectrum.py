@@ -1,0 +1,145 @@
+"""The power spectrum of a picture, averaged over tiles, flattened, and seen in polar coordinates."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+import scipy.ndimage
+from numpy.typing import ArrayLike, NDArray
+
+from focusnb.errors import BadData
+from focusnb.kernels import check, fourier
+
+
+@dataclass(frozen=True, slots=True)
+class Spectrum:
+    """A whole power spectrum, flattened: about 1 between the rings' ups and downs."""
+
+    values: NDArray  # (box, box) float32, zero frequency at [box // 2, box // 2], row 0 the bottom
+    pixel_size: tuple[float, float]  # Å x, y of the sampled picture; s = index / (box · pixel)
+    tiles: int  # how many tiles were averaged
+
+    @property
+    def box(self) -> int:
+        """Side, pixels."""
+        return self.values.shape[0]
+
+    @property
+    def limit(self) -> float:
+        """Highest frequency that has all directions, 1/Å."""
+        return 0.5 / max(self.pixel_size)
+
+
+def power_spectrum(
+    picture: ArrayLike,
+    *,
+    pixel_size: float,
+    box: int = 512,
+    low: float = 30.0,
+    high: float = 3.5,
+    workers: int = 1,
+) -> Spectrum:
+    """Average power of overlapping tiles, divided by its smooth radial course.
+
+    Pictures with finer pixels than the fit needs are Fourier-cropped first, so that a box covers
+    more of the specimen and rings are resolved better. The box is doubled while the picture
+    holds four of it in each direction: rings at high defocus need it, and tiles are enough.
+
+    Parameters
+    ----------
+    picture : (y, x)
+    pixel_size : Å
+    box : side of the tiles, pixels
+    low, high : resolution limits of the fit, Å
+    workers : threads of the Fourier transforms
+    """
+    array = check.picture(picture, smallest=128)
+    check.pixel_size(pixel_size)
+    if box < 64 or box % 2:
+        raise BadData(f"the spectrum's box is {box} pixels; it must be even and at least 64")
+    if low < 4 * pixel_size:
+        raise BadData(f"at {pixel_size} Å per pixel there is nothing to fit at {low} Å")
+    wanted = min(1.0, pixel_size * 2.6 / high)  # Nyquist at 1.3 times the limit of the fit
+    new = tuple(max(scipy.fft.next_fast_len(int(n * wanted / 2), True) * 2, 64) for n in array.shape)
+    new = (min(new[0], array.shape[0]), min(new[1], array.shape[1]))
+    small = fourier.resize(array - array.mean(), new, workers=workers)
+    pixel = tuple(pixel_size * a / b for a, b in zip(array.shape[::-1], new[::-1], strict=True))
+    while 4 * box <= min(new):
+        box *= 2
+    power, tiles = _average_power(small, box, workers)
+    flat = power / _course(power, pixel, low)
+    half = np.concatenate([flat, _other_half(flat)], axis=1)
+    return Spectrum(np.fft.fftshift(half).astype(np.float32), pixel, tiles)
+
+
+def _average_power(picture: NDArray, box: int, workers: int) -> tuple[NDArray, int]:
+    """Mean power of tiles that overlap by half, tapered at their edges, and their number."""
+    side = [min(box, n) for n in picture.shape]
+    taper = np.outer(*(_taper(n) for n in side)).astype(np.float32)
+    total, tiles = np.zeros((box, box // 2 + 1), np.float64), 0
+    for y in _starts(picture.shape[0], side[0]):
+        for x in _starts(picture.shape[1], side[1]):
+            tile = picture[y : y + side[0], x : x + side[1]]
+            f = scipy.fft.rfft2((tile - tile.mean()) * taper, s=(box, box), workers=workers)
+            total += f.real**2 + f.imag**2
+            tiles += 1
+    return total / tiles, tiles
+
+
+def _starts(length: int, side: int) -> NDArray:
+    """First pixels of tiles that overlap by about half and reach both ends."""
+    count = int(np.ceil((length - side) / (side / 2))) + 1
+    return np.linspace(0, length - side, count).astype(int)
+
+
+def _taper(n: int) -> NDArray:
+    """1 with cosine edges over an eighth of the length on either side."""
+    edge = np.minimum(np.arange(n) + 0.5, n - np.arange(n) - 0.5) / (n / 8)
+    return np.sin(0.5 * np.pi * np.minimum(edge, 1)) ** 2
+
+
+def _course(power: NDArray, pixel: tuple[float, float], low: float) -> NDArray:
+    """Smooth radial course of the power: a polynomial of its logarithm beyond 1/(1.5·low)."""
+    box = power.shape[0]
+    sy, sx = scipy.fft.fftfreq(box, pixel[1]), scipy.fft.rfftfreq(box, pixel[0])
+    s = np.hypot(sy[:, None], sx[None])
+    ring = np.rint(s * box * max(pixel)).astype(np.intp)
+    mean = fourier.radial_average(power, ring)
+    radius = np.arange(mean.size) / (box * max(pixel))
+    used = (radius > 1 / (1.5 * low)) & (radius < 0.5 / max(pixel)) & (mean > 0)
+    if used.sum() < 16:
+        raise BadData("the picture is too small, or empty: its spectrum has no rings to look at")
+    poly = np.polynomial.Chebyshev.fit(np.sqrt(radius[used]), np.log(mean[used]), 6)
+    held = np.clip(np.sqrt(s), *np.sqrt(radius[used][[0, -1]]))
+    return np.exp(poly(held))
+
+
+def _other_half(half: NDArray) -> NDArray:
+    """The columns that a half spectrum of even side leaves out, from F(−s) = F(s)*."""
+    return np.roll(half[::-1, -2:0:-1], 1, axis=0)
+
+
+def polar(
+    spectrum: Spectrum, sectors: int, radii: ArrayLike, azimuths_per_sector: int
+) -> tuple[NDArray, NDArray]:
+    """Mean of the spectrum in sectors of half a turn.
+
+    Parameters
+    ----------
+    spectrum : whole spectrum
+    sectors : number of directions in half a turn
+    radii : frequencies, 1/Å
+    azimuths_per_sector : samples across each sector
+
+    Returns
+    -------
+    values (sectors, radii), and the sectors' middle directions in radians
+    """
+    steps = sectors * azimuths_per_sector
+    azimuth = (np.arange(steps) + 0.5) * np.pi / steps
+    s, middle = np.asarray(radii)[None], spectrum.box // 2
+    x = middle + np.cos(azimuth)[:, None] * s * spectrum.box * spectrum.pixel_size[0]
+    y = middle + np.sin(azimuth)[:, None] * s * spectrum.box * spectrum.pixel_size[1]
+    values = scipy.ndimage.map_coordinates(spectrum.values, [y, x], order=1, mode="nearest")
+    values = values.reshape(sectors, azimuths_per_sector, -1).mean(1)
+    return values, azimuth.reshape(sectors, -1).mean(1)
