@@ -30,8 +30,8 @@ def ctf_curve(
     frequencies : (n,) 1/Å
         The axis; it is drawn linear in frequency and labelled in Å.
     profile, model, quality : (n,)
-        What was measured (background taken off), the fitted |CTF| between 0 and 1, and how well
-        both agree (correlation, at most 1). The profile is scaled to the model's range.
+        What was measured (background taken off), the fitted CTF² between 0 and 1, and how well
+        both agree (correlation, at most 1). A profile in other units is scaled to 0 … 1.
     path : where to write
     resolution : Å
         To where the fit holds: a line is drawn there, and the drawing ends somewhat beyond it.
@@ -54,7 +54,10 @@ def ctf_curve(
         raise BadData("frequencies or profile hold no finite value: there is no curve to draw")
     s, measured, fitted, agreement = (c[usable] for c in (s, measured, fitted, agreement))
     low, high = np.percentile(measured[np.isfinite(measured)], [2, 98])
-    measured = (measured - low) / (high - low) if high > low else np.full_like(measured, 0.5)
+    if high <= low:
+        measured = np.full_like(measured, 0.5)
+    elif not (-0.3 < low < 0.7 and 0.3 < high < 1.5):
+        measured = (measured - low) / (high - low)
 
     figure, axes = palette.figure(*size)
     unit = palette.scale(*size)

@@ -123,7 +123,7 @@ def thon(
         *[(np.arange(side) - side // 2) / (side / 2) * limit] * 2, indexing="ij"
     )
     s = np.hypot(up, across)
-    azimuth = np.degrees(np.arctan2(up, across))
+    azimuth = np.arctan2(up, across)
     fitted = np.abs(
         ctf.transfer(
             s, azimuth,

@@ -56,6 +56,7 @@ def prepare(exposure: Exposure, optics: Optics, size: int) -> Scene:
     places = specimen.scatter(shape, count, pixel_size=step, rng=rng)
     protein = specimen.proteins(shape, places, pixel_size=step, rng=rng)
     water = specimen.ice(shape, pixel_size=step, thickness=exposure.thickness, rng=rng)
+    water += specimen.carbon(shape, pixel_size=step, thickness=exposure.carbon, rng=rng)
     if exposure.crystals:
         water += specimen.crystals(shape, exposure.crystals, pixel_size=step, rng=rng)
     seen = lens(shape, exposure, optics)
@@ -76,7 +77,7 @@ def lens(shape: tuple[int, int], exposure: Exposure, optics: Optics) -> NDArray[
     s2 = sy**2 + sx**2
     waves = ctf.transfer(
         np.sqrt(s2),
-        np.degrees(np.arctan2(sy, sx)),
+        np.arctan2(sy, sx),
         defocus_u=exposure.defocus_u,
         defocus_v=exposure.defocus_v,
         defocus_angle=exposure.defocus_angle,

@@ -22,6 +22,7 @@ from focusnb.simulate.truth import Optics, Truth
 
 Report = Callable[[float, str], None]
 GAIN, DEFECTS, TRUTH = "gain.mrc", "defects.txt", "truth.json"
+UNSIGNED = 1  # in TIFF's tag SampleFormat
 # SerialEM writes English months, whatever the locale.
 MONTHS = [
     "Jan",
@@ -210,7 +211,11 @@ def _write_slowly(
     pause: float,
     stop: Stop | None,
 ) -> bool:
-    """Write frames one by one at the final name, as a camera computer does; False if stopped."""
+    """Write frames one by one at the final name, as a camera computer does; False if stopped.
+
+    RELION (libtiff) wants the tag SampleFormat, which tifffile leaves out for unsigned integers:
+    frames are written as signed ones, and the tag is set right at the end.
+    """
     import tifffile
 
     dots = 1e8 / pixel_size  # pixels per centimetre, as SerialEM and IMOD write it
@@ -221,16 +226,18 @@ def _write_slowly(
                 if stop is not None and stop.is_set():
                     raise Cancelled(f"{path.name}: the session ended while it was recorded")
                 file.write(
-                    np.ascontiguousarray(picture[::-1]),  # TIFF begins at the top
+                    np.ascontiguousarray(picture[::-1]).view(np.int8),  # TIFF begins at the top
                     photometric="minisblack", compression="lzw", metadata=None, software=False,
                     contiguous=False, resolution=(dots, dots), resolutionunit="CENTIMETER",
-                    extratags=[(339, "H", 1, 1, True)],  # SampleFormat, for libtiff and RELION
                 )  # fmt: skip
                 handle.flush()
                 _pause(pause - (time.monotonic() - started), stop)
     except Cancelled:
         path.unlink(missing_ok=True)
         return False
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        for page in file.pages:
+            page.tags["SampleFormat"].overwrite(UNSIGNED)
     return True
 
 
@@ -247,7 +254,8 @@ def _remember(path: Path, known: Truth) -> None:
     """Add a movie to truth.json, which is an object of movies by file name."""
     entries: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     entries[f"{known.exposure.name}.tif"] = known.to_json()
-    _write(path, json.dumps(entries, indent=1) + "\n")
+    rows = (f"{json.dumps(key)}: {json.dumps(entry)}" for key, entry in entries.items())
+    _write(path, "{\n" + ",\n".join(rows) + "\n}\n")
 
 
 def _write(path: Path, text: str) -> None:

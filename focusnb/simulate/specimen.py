@@ -24,8 +24,10 @@ LOBES = (  # centre x, y, z and radius, Å: no two views are alike
 )
 MOLECULES = 0.0314  # per Å³ of vitreous ice at 0.94 g/cm³
 MOLECULE_PHASE = 0.094  # rad Å² at 300 kV: γ λ f(0), f(0) = 3.0 Å for H2O
+ATOMS = 0.09  # per Å³ of amorphous carbon at 1.8 g/cm³
+ATOM_PHASE = 0.078  # rad Å² at 300 kV: γ λ f(0), f(0) = 2.5 Å for C
 ICE_SPACINGS = (3.90, 3.67, 3.44, 2.25)  # Å, hexagonal ice: 100, 002, 101, 110
-CRYSTAL_PHASE = 0.035  # rad, amplitude of one lattice wave in the middle of a crystal
+CRYSTAL_PHASE = 0.06  # rad, amplitude of one lattice wave in the middle of a crystal
 
 
 def particle(seed: int = 1) -> NDArray[np.float64]:
@@ -68,19 +70,17 @@ def proteins(
     """Half spectrum of the phase of randomly turned particles at `places` (x, y in pixels)."""
     points = particle()
     height, width = shape
-    total = np.zeros(height * width)
     turns = Rotation.random(len(places), rng=rng) if len(places) else []
-    for place, turn in zip(places, turns, strict=True):
-        xy = turn.apply(points)[:, :2] / pixel_size + place
-        corner = np.floor(xy).astype(int)
-        part = xy - corner
-        for dy in (0, 1):
-            for dx in (0, 1):
-                x, y = corner[:, 0] + dx, corner[:, 1] + dy
-                inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-                weight = np.abs(1 - dx - part[:, 0]) * np.abs(1 - dy - part[:, 1])
-                at = (y * width + x)[inside]
-                total += np.bincount(at, weight[inside], total.size)
+    turned = [turn.apply(points)[:, :2] for turn in turns]
+    xy = np.array(turned).reshape(len(places), -1, 2) / pixel_size + places[:, np.newaxis]
+    corner = np.floor(xy).astype(int)
+    part = xy - corner
+    total = np.zeros(height * width)
+    for dy, dx in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        x, y = corner[..., 0] + dx, corner[..., 1] + dy
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        weight = np.abs(1 - dx - part[..., 0]) * np.abs(1 - dy - part[..., 1])
+        total += np.bincount((y * width + x)[inside], weight[inside], total.size)
     s2 = fourier.frequencies(shape, pixel_size).astype(np.float32) ** 2
     blob = np.exp(-2 * np.pi**2 * RESIDUE_SIZE**2 * s2) * (RESIDUE_PHASE / pixel_size**2)
     spectrum = fft.rfft2(total.reshape(shape).astype(np.float32))
@@ -111,10 +111,21 @@ def ice(
     form = 1 / (1 + (s / 0.42) ** 2) ** 2  # of one molecule, squared: half at 3.7 Å
     kept = 1 / (1 + (s / 0.085) ** 2)
     power = MOLECULES * thickness * MOLECULE_PHASE**2 * structure_factor(s) * form * kept
-    noise = rng.standard_normal(shape, np.float32)
-    spectrum = fft.rfft2(noise) * (np.sqrt(power) / pixel_size)
-    spectrum[0, 0] = 0
-    return spectrum.astype(np.complex64)
+    return _noise(shape, power, pixel_size, rng)
+
+
+def carbon(
+    shape: tuple[int, int], *, pixel_size: float, thickness: float, rng: np.random.Generator
+) -> NDArray[np.complex64]:
+    """Half spectrum of the phase of a thin film of amorphous carbon, `thickness` in Å.
+
+    It stays in place under the beam and scatters at all frequencies: Thon rings come from it.
+    """
+    s = fourier.frequencies(shape, pixel_size).astype(np.float32)
+    form = 1 / (1 + (s / 0.45) ** 2) ** 2
+    rings = 0.5 + 0.5 / (1 + np.exp(-(s - 0.42) / 0.03))  # few near neighbours below 1/2.1 Å
+    power = ATOMS * thickness * ATOM_PHASE**2 * form * rings
+    return _noise(shape, power, pixel_size, rng)
 
 
 def crystals(
@@ -136,6 +147,19 @@ def crystals(
         for spacing, angle in waves:
             _spot(spectrum, shape, spacing, angle, size, centre, pixel_size, rng)
     return spectrum
+
+
+def _noise(
+    shape: tuple[int, int],
+    power: NDArray[np.floating],
+    pixel_size: float,
+    rng: np.random.Generator,
+) -> NDArray[np.complex64]:
+    """Half spectrum of a random phase with the power density `power`, rad² Å²."""
+    spectrum = fft.rfft2(rng.standard_normal(shape, np.float32))
+    spectrum *= np.sqrt(power) / pixel_size
+    spectrum[0, 0] = 0
+    return spectrum.astype(np.complex64, copy=False)
 
 
 def _spot(

@@ -31,6 +31,7 @@ class Exposure:
     shifts: tuple[tuple[float, float], ...] = ((0.0, 0.0),)  # Å, specimen movement, first is 0
     dose_per_frame: float = 2.5  # e/Å², incident
     thickness: float = 300.0  # Å of ice
+    carbon: float = 20.0  # Å of amorphous carbon that carries the ice
     transmission: float = 1.0  # what a grid bar or a shut aperture lets through
     blur: float = 50.0  # Å², B factor of the signal's envelope
     particles: int = 18  # in the field of view, about
