@@ -22,9 +22,7 @@ class Lens:
 
     def phase(self, s: ArrayLike, defocus: ArrayLike, phase_shift: ArrayLike = 0.0) -> NDArray:
         """Argument of the CTF's sine at s (1/Å), defocus (Å), phase shift (degrees): radians."""
-        lens = chi(
-            s, defocus, voltage=self.voltage, spherical_aberration=self.spherical_aberration
-        )
+        lens = chi(s, defocus, voltage=self.voltage, spherical_aberration=self.spherical_aberration)
         return lens + np.arcsin(self.amplitude_contrast) + np.deg2rad(phase_shift)
 
     def rings_per_frequency(self, s: ArrayLike, defocus: ArrayLike) -> NDArray:

@@ -7,14 +7,14 @@ one sector that is a table over defocus; astigmatism only chooses another defocu
 so every combination is a sum over the table, and the whole range can be searched.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
 from focusnb.errors import BadData
-from focusnb.kernels.lens import Lens, defocus_at
+from focusnb.kernels.lens import Lens, defocus_at, wavelength
 from focusnb.kernels.spectrum import Spectrum, polar
 
 SECTORS = 60  # 3° each: the defocus changes by at most a twentieth of the astigmatism across one
@@ -38,7 +38,7 @@ class Rings:
 
     def __init__(self, spectrum: Spectrum, lens: Lens, low: float, high: float) -> None:
         self.lens = lens
-        spacing = 1 / (spectrum.box * max(spectrum.pixel_size))
+        spacing = 1 / (spectrum.box * spectrum.pixel_size)
         first, last = int(np.ceil(1 / low / spacing)), int(spectrum.limit / spacing) - 1
         self.s = np.arange(first, last + 1) * spacing
         self.spacing = spacing
@@ -131,7 +131,9 @@ class Rings:
         turned = 2 * np.deg2rad(start.angle)
         x = [start.mean, start.astigmatism * np.cos(turned), start.astigmatism * np.sin(turned)]
         x += [start.phase_shift * 10] if free_phase else []
-        simplex = np.array([x] + [np.add(x, 60.0 * (np.arange(len(x)) == k)) for k in range(len(x))])
+        simplex = np.array(
+            [x] + [np.add(x, 60.0 * (np.arange(len(x)) == k)) for k in range(len(x))]
+        )
         options = {"initial_simplex": simplex, "xatol": 0.5, "fatol": 1e-9, "maxfev": 250}
         return hypothesis(minimize(cost, x, method="Nelder-Mead", options=options).x)
 
@@ -165,8 +167,6 @@ class Rings:
 
     def _same_phase(self, mean: float, defocus: float) -> NDArray:
         """Frequencies at which the phase with `defocus` is that with `mean` at self.s."""
-        from focusnb.kernels.lens import wavelength
-
         lam, cs = wavelength(self.lens.voltage), self.lens.spherical_aberration * 1e7
         u = self.s**2
         target = u * mean - 0.5 * lam**2 * cs * u**2  # = v·defocus − ½λ²Cs·v², solved for v

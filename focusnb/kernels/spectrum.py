@@ -16,7 +16,7 @@ class Spectrum:
     """A whole power spectrum, flattened: about 1 between the rings' ups and downs."""
 
     values: NDArray  # (box, box) float32, zero frequency at [box // 2, box // 2], row 0 the bottom
-    pixel_size: tuple[float, float]  # Å x, y of the sampled picture; s = index / (box · pixel)
+    pixel_size: float  # Å, of the sampled picture; s = index / (box · pixel_size)
     tiles: int  # how many tiles were averaged
 
     @property
@@ -27,7 +27,7 @@ class Spectrum:
     @property
     def limit(self) -> float:
         """Highest frequency that has all directions, 1/Å."""
-        return 0.5 / max(self.pixel_size)
+        return 0.5 / self.pixel_size
 
 
 def power_spectrum(
@@ -41,9 +41,9 @@ def power_spectrum(
 ) -> Spectrum:
     """Average power of overlapping tiles, divided by its smooth radial course.
 
-    Pictures with finer pixels than the fit needs are Fourier-cropped first, so that a box covers
-    more of the specimen and rings are resolved better. The box is doubled while the picture
-    holds four of it in each direction: rings at high defocus need it, and tiles are enough.
+    When pixels are finer than the fit needs, a tile is larger than the box and its transform is
+    cropped: it covers more of the specimen and resolves finer rings. The box is doubled while the
+    picture holds three tiles in each direction: rings at high defocus need it.
 
     Parameters
     ----------
@@ -59,28 +59,30 @@ def power_spectrum(
         raise BadData(f"the spectrum's box is {box} pixels; it must be even and at least 64")
     if low < 4 * pixel_size:
         raise BadData(f"at {pixel_size} Å per pixel there is nothing to fit at {low} Å")
-    wanted = min(1.0, pixel_size * 2.6 / high)  # Nyquist at 1.3 times the limit of the fit
-    new = tuple(max(scipy.fft.next_fast_len(int(n * wanted / 2), True) * 2, 64) for n in array.shape)
-    new = (min(new[0], array.shape[0]), min(new[1], array.shape[1]))
-    small = fourier.resize(array - array.mean(), new, workers=workers)
-    pixel = tuple(pixel_size * a / b for a, b in zip(array.shape[::-1], new[::-1], strict=True))
-    while 4 * box <= min(new):
+    fine = max(1.0, high / 2.6 / pixel_size)  # Nyquist at 1.3 times the limit of the fit
+    while 3 * box * fine <= min(array.shape):
         box *= 2
-    power, tiles = _average_power(small, box, workers)
+    side = 2 * scipy.fft.next_fast_len(round(box * fine / 2), True)  # of a tile, recorded pixels
+    pixel = pixel_size * side / box
+    power, tiles = _average_power(array, side, box, workers)
     flat = power / _course(power, pixel, low)
     half = np.concatenate([flat, _other_half(flat)], axis=1)
     return Spectrum(np.fft.fftshift(half).astype(np.float32), pixel, tiles)
 
 
-def _average_power(picture: NDArray, box: int, workers: int) -> tuple[NDArray, int]:
-    """Mean power of tiles that overlap by half, tapered at their edges, and their number."""
-    side = [min(box, n) for n in picture.shape]
-    taper = np.outer(*(_taper(n) for n in side)).astype(np.float32)
+def _average_power(picture: NDArray, side: int, box: int, workers: int) -> tuple[NDArray, int]:
+    """Mean power of tiles that overlap by half, tapered, cropped to `box`; and their number.
+
+    A picture smaller than a tile is one tile, padded with its mean.
+    """
+    rows, columns = (min(side, n) for n in picture.shape)
+    taper = np.outer(_taper(rows), _taper(columns)).astype(np.float32)
     total, tiles = np.zeros((box, box // 2 + 1), np.float64), 0
-    for y in _starts(picture.shape[0], side[0]):
-        for x in _starts(picture.shape[1], side[1]):
-            tile = picture[y : y + side[0], x : x + side[1]]
-            f = scipy.fft.rfft2((tile - tile.mean()) * taper, s=(box, box), workers=workers)
+    for y in _starts(picture.shape[0], rows):
+        for x in _starts(picture.shape[1], columns):
+            tile = picture[y : y + rows, x : x + columns]
+            f = scipy.fft.rfft2((tile - tile.mean()) * taper, s=(side, side), workers=workers)
+            f = fourier.resize_spectrum(f, (side, side), (box, box))
             total += f.real**2 + f.imag**2
             tiles += 1
     return total / tiles, tiles
@@ -98,15 +100,14 @@ def _taper(n: int) -> NDArray:
     return np.sin(0.5 * np.pi * np.minimum(edge, 1)) ** 2
 
 
-def _course(power: NDArray, pixel: tuple[float, float], low: float) -> NDArray:
+def _course(power: NDArray, pixel: float, low: float) -> NDArray:
     """Smooth radial course of the power: a polynomial of its logarithm beyond 1/(1.5·low)."""
     box = power.shape[0]
-    sy, sx = scipy.fft.fftfreq(box, pixel[1]), scipy.fft.rfftfreq(box, pixel[0])
-    s = np.hypot(sy[:, None], sx[None])
-    ring = np.rint(s * box * max(pixel)).astype(np.intp)
+    s = fourier.frequencies((box, box), pixel)
+    ring = fourier.radial_index((box, box))
     mean = fourier.radial_average(power, ring)
-    radius = np.arange(mean.size) / (box * max(pixel))
-    used = (radius > 1 / (1.5 * low)) & (radius < 0.5 / max(pixel)) & (mean > 0)
+    radius = np.arange(mean.size) / (box * pixel)
+    used = (radius > 1 / (1.5 * low)) & (radius < 0.5 / pixel) & (mean > 0)
     if used.sum() < 16:
         raise BadData("the picture is too small, or empty: its spectrum has no rings to look at")
     poly = np.polynomial.Chebyshev.fit(np.sqrt(radius[used]), np.log(mean[used]), 6)
@@ -138,8 +139,8 @@ def polar(
     steps = sectors * azimuths_per_sector
     azimuth = (np.arange(steps) + 0.5) * np.pi / steps
     s, middle = np.asarray(radii)[None], spectrum.box // 2
-    x = middle + np.cos(azimuth)[:, None] * s * spectrum.box * spectrum.pixel_size[0]
-    y = middle + np.sin(azimuth)[:, None] * s * spectrum.box * spectrum.pixel_size[1]
+    x = middle + np.cos(azimuth)[:, None] * s * spectrum.box * spectrum.pixel_size
+    y = middle + np.sin(azimuth)[:, None] * s * spectrum.box * spectrum.pixel_size
     values = scipy.ndimage.map_coordinates(spectrum.values, [y, x], order=1, mode="nearest")
     values = values.reshape(sectors, azimuths_per_sector, -1).mean(1)
     return values, azimuth.reshape(sectors, -1).mean(1)
