@@ -1,5 +1,6 @@
 """MRC pictures and stacks: modes 0, 1, 2, 4, 6, 12 and 101, either byte order, mapped not read."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,9 @@ class Mrc:
         texts = [label] if isinstance(label, str) else list(label or ["wrote this file"])
         texts[-1] = mrc_header.signed(texts[-1])
         with replacing(path) as draft, mrcfile.new(draft, overwrite=True) as file:
-            file.set_data(pixels)
+            with warnings.catch_warnings():  # mrcfile warns of NaN, which are the caller's affair
+                warnings.simplefilter("ignore", RuntimeWarning)
+                file.set_data(pixels)
             if pixels.ndim == 3:
                 file.set_image_stack()
             if pixel_size is not None:

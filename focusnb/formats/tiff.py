@@ -3,6 +3,7 @@
 The first row of a TIFF is the top of the picture; row 0 of an array is its bottom.
 """
 
+import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,9 @@ from focusnb.errors import BadValue, BrokenFile, UnknownFormat
 from focusnb.formats import tiff_pages
 from focusnb.formats.mrc_header import signed
 from focusnb.formats.stack import Stack, replacing
+
+# What tifffile logs of broken files is in our errors; without a handler it would go to stderr.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 CENTIMETRE = 1e8  # Å
@@ -39,11 +43,13 @@ class TiffStack(Stack):
             self._file.close()
             raise
         first = pages[0]
+        notes: list[str] = []
         super().__init__(
             path,
             (len(pages), *first.shape),
             np.dtype(first.dtype),
-            pixel_size=_pixel_size(first),
+            pixel_size=_pixel_size(first, notes),
+            notes=notes,
         )
         self._sheets = pages
 
@@ -101,7 +107,8 @@ def _check(path: Path, page: tifffile.TiffPage, index: int, size: int) -> None:
     expected = int(np.prod(page.chunked))
     if len(places) != len(lengths) or len(places) < expected or not all(places):
         raise BrokenFile(
-            f"{path}: frame {index} has {sum(map(bool, places))} of its {expected} pieces; "
+            f"{path}: frame {index}, {page.imagewidth} × {page.imagelength} pixels, has "
+            f"{sum(map(bool, places))} of its {expected} pieces; "
             "the file was cut short or is still being written"
         )
     end = max(place + length for place, length in zip(places, lengths, strict=True))
@@ -119,7 +126,7 @@ def _check(path: Path, page: tifffile.TiffPage, index: int, size: int) -> None:
         )
 
 
-def _pixel_size(page: tifffile.TiffPage) -> float | None:
+def _pixel_size(page: tifffile.TiffPage, notes: list[str]) -> float | None:
     """Å per pixel as SerialEM and IMOD write it: square pixels, per centimetre, of atomic size.
 
     The dots per inch of other programs mean paper.
@@ -132,10 +139,12 @@ def _pixel_size(page: tifffile.TiffPage) -> float | None:
         )
     except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError):
         return None
-    if unit != 3 or x <= 0 or abs(x - y) > 1e-3 * x:
-        return None
-    size = CENTIMETRE / x
-    return float(f"{size:.7g}") if 0.01 <= size <= 2000 else None
+    if unit == 3 and x > 0 and abs(x - y) <= 1e-3 * x and 0.01 <= CENTIMETRE / x <= 2000:
+        return float(f"{CENTIMETRE / x:.7g}")
+    if unit != 1:
+        per = {2: "inch", 3: "cm"}.get(unit, "unknown unit")
+        notes.append(f"its resolution, {x:g} × {y:g} per {per}, is no pixel size of a microscope")
+    return None
 
 
 class Tiff:
