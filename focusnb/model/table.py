@@ -25,7 +25,7 @@ class Row(Mapping[str, Any]):
 
     def __getitem__(self, word: str) -> Any:
         value = self._cells.get(word)
-        return self._inherited.get(word) if value is None else value
+        return self._inherited[word] if value is None and word in self._inherited else value
 
     def get(self, word: str, default: Any = None) -> Any:
         """Give a value, or the default when it is not available."""

@@ -1,0 +1,132 @@
+"""Quick: a file goes through steps without a project."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from focusnb.batch.task import Task, run
+from focusnb.errors import FocusError
+from focusnb.model import facts, workflow
+from focusnb.model.registry import Registry
+from focusnb.model.settings import Settings, user_file, write_text
+from focusnb.model.values import Values
+
+DEFAULT = workflow.BY_MODE["single-particle"].split()
+
+
+def quick(
+    file: str | Path,
+    *,
+    steps: Iterable[str] = DEFAULT,
+    values: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    on_progress: Callable[[float, str], None] | None = None,
+) -> dict[str, Any]:
+    """Run steps on one file; give its results, flat: file, folder, error and every result word.
+
+    Values come from `values`, the file's header, an mdoc beside it, and the user's own parameters.
+    out: products stay in OUT/STEM/ (a second file of the same stem: STEM_2), with the results as
+    results.json; without it they are computed and thrown away. What goes wrong is told in `error`.
+    """
+    file = Path(file).expanduser().absolute()
+    folder = _place(Path(out).expanduser().absolute(), file.stem) if out is not None else None
+    work = folder or Path(tempfile.mkdtemp(prefix="focusnb-"))
+    answer: dict[str, Any] = {"file": str(file), "folder": folder and str(folder), "error": None}
+    try:
+        registry = Registry([user_file().parent / "scripts"])
+        answer |= _run(file, work, registry, list(steps), dict(values or {}), on_progress, folder)
+    except FocusError as error:
+        answer["error"] = str(error)
+    finally:
+        if folder is None:
+            shutil.rmtree(work, ignore_errors=True)
+        else:
+            _tidy(work)
+    if folder is not None:
+        import json
+
+        write_text(folder / "results.json", json.dumps(answer, ensure_ascii=False, indent=1) + "\n")
+    return answer
+
+
+def _run(
+    file: Path,
+    work: Path,
+    registry: Registry,
+    names: list[str],
+    given: dict[str, Any],
+    on_progress: Callable[[float, str], None] | None,
+    folder: Path | None,
+) -> dict[str, Any]:
+    words = registry.words
+    for name in names:
+        registry.step(name)
+    mine = {w: v for w, v in words.read(given, "the values given").items() if v is not None}
+    told = facts.read(file)
+    own = {"movie": str(file), **told.values, **mine}
+    for one, other in (("dose_per_frame", "exposure_dose"), ("exposure_dose", "dose_per_frame")):
+        if one in mine and other not in mine:
+            own.pop(other, None)  # what a person says comes before what the file says
+    values = Values(words, [("image", own), ("user", Settings(user_file(), lambda: words).values)])
+    available = {w for w in values if values[w] is not None}
+    steps, brought = workflow.resolve(names, registry, available=available, preferred=DEFAULT)
+    known = {}
+    for param in {p.name: p for s in steps for p in s.params}.values():
+        if values.origin(param.name) != "system":
+            value = values[param.name]
+            known[param.name] = (
+                str(Path(value).expanduser().absolute()) if param.type == "path" else value
+            )
+    outcome = run(
+        Task(
+            image=0,
+            group="",
+            name=file.name,
+            home=str(work),
+            scratch=str(work),
+            steps=tuple(step.name for step in steps),
+            values=known,
+            scripts=tuple(str(f) for f in registry.script_folders),
+            force=True,
+            threads=os.cpu_count() or 1,
+            time_limit=float(values["time_limit"]),
+            notes=tuple(brought),
+        ),
+        on_progress,
+    )
+    results: dict[str, Any] = {}
+    for ran in outcome.runs:
+        for word, value in ran.results.items():
+            if words[word].type != "path":
+                results[word] = value
+            elif folder is not None:
+                results[word] = None if value is None else str(folder / value)
+    error = outcome.message if outcome.state in ("failed", "cancelled") else None
+    notes = [*told.notes, *outcome.notes, *(n for ran in outcome.runs for n in ran.notes)]
+    return {"error": error, "notes": list(dict.fromkeys(notes)), **results}
+
+
+def _place(out: Path, stem: str) -> Path:
+    """Make OUT/STEM, or OUT/STEM_2 … when that is taken."""
+    out.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        folder = out / (stem if number == 1 else f"{stem}_{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what only the run needed."""
+    for left in folder.glob(".*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)

@@ -1,0 +1,237 @@
+"""The façade: create, open and quick, and the Project that people hold in their hands.
+
+It only delegates: what a project is lives in `model`, its queue and import in `batch`, what leaves
+it in `export` and `monitor`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from focusnb.errors import BadValue
+from focusnb.model import project as model
+from focusnb.model.image import Image
+
+
+class Project(model.Project):
+    """A project: images, values and results, and everything that can be done with them.
+
+    ::
+
+        project = fn.open("apoferritin")
+        project.add(["a.tif", "b.tif"], gain="gain.mrc")
+        project.process(steps=["motion", "ctf"], set={"patches": 5}).wait()
+        good = project.select("ctf_resolution < 5 and iciness < 1")
+        project.export("relion", "out/", good)
+    """
+
+    def add(self, files: str | Path | Iterable[str | Path], **how: Any) -> list[Image]:
+        """Import files as images; give the new ones, those that cannot be read among them.
+
+        gain, defects: files for these images' group. group: name of the group. how: "copy", "link"
+        or "move". Other words are values of the new images.
+        """
+        from focusnb.batch import intake
+
+        files = [files] if isinstance(files, str | Path) else list(files)
+        options = {
+            k: how.pop(k)
+            for k in ("gain", "defects", "group", "how", "delete_originals")
+            if k in how
+        }
+        return intake.add(self, [Path(f) for f in files], values=how, **options).images
+
+    def process(
+        self,
+        images: Any = None,
+        steps: Sequence[str] | None = None,
+        *,
+        set: Mapping[str, Any] | None = None,
+        top: bool = False,
+        force: bool = False,
+    ) -> "Batches":
+        """Queue images for steps; `.wait()` on what comes back runs them if nobody else does.
+
+        images: as in `ids`; all but the trashed ones if not given. steps: the project's workflow
+        if not given. set: values for these batches only. top: before all others. force: even
+        where everything is up to date.
+        """
+        return self._submit(images, steps, set=set, top=top, force=force)
+
+    def try_out(
+        self,
+        images: Any,
+        steps: Sequence[str],
+        *,
+        set: Mapping[str, Any] | None = None,
+        name: str = "trial",
+    ) -> "Batches":
+        """Compute into trials/NAME of each image and record nothing: to compare settings."""
+        if not model.GROUP.match(name):
+            raise BadValue(f"trial {name!r}: use letters, digits, _ . + - and begin with a letter")
+        return self._submit(images, steps, set=set, top=True, trial=name)
+
+    @property
+    def queue(self) -> Any:
+        """The project's queue."""
+        from focusnb.batch.queue import Queue
+
+        return Queue(self)
+
+    def watch(self, folder: str | Path, **options: Any) -> None:
+        """Store a folder to be watched; `focusnb run` imports what appears in it."""
+        from focusnb.batch import watch
+
+        watch.store(self, Path(folder), **options)
+
+    def run(
+        self,
+        until: Callable[[], bool] | None = None,
+        *,
+        on_news: Callable[[str], None] | None = None,
+    ) -> None:
+        """Watch the stored folders, process what comes, publish the feed; until Ctrl-C.
+
+        until: asked now and then, True ends the run. Batches that wait then stay in the queue.
+        """
+        from focusnb.batch import dispatch
+
+        dispatcher = dispatch.start(self, stay_with=True)
+        try:
+            _live(self, until or (lambda: False), on_news or (lambda text: None))
+        finally:
+            dispatch.stop(dispatcher)
+            self.publish()
+
+    def publish(self) -> bool:
+        """Write the feed for the monitoring page, if anything changed."""
+        from focusnb.monitor import feed
+
+        return feed.publish(self)
+
+    def export(self, kind: str, out: str | Path, images: Any = None) -> Any:
+        """Write the good images, or those given, for another program; give a summary."""
+        from focusnb import export
+
+        chosen = None if images is None else [Image(self, i) for i in self.ids(images)]
+        return export.export(self, kind, Path(out), chosen)
+
+    def _submit(
+        self,
+        images: Any,
+        steps: Sequence[str] | None,
+        *,
+        set: Mapping[str, Any] | None,
+        top: bool = False,
+        force: bool = False,
+        trial: str = "",
+    ) -> "Batches":
+        names = list(self.workflow if steps is None else steps)
+        for name in names:
+            self.registry.step(name)
+        given = self.words.read(set or {}, "set")
+        chosen = self.ids(f"group != '{model.TRASH}'" if images is None else images)
+        batches = self.queue.submit(chosen, names, given=given, top=top, force=force, trial=trial)
+        return Batches(self, batches)
+
+
+class Batches(Sequence[int]):
+    """Batches that were queued: their numbers, and how to wait for them."""
+
+    def __init__(self, project: Project, numbers: Sequence[int]) -> None:
+        self.project = project
+        self._numbers = list(numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._numbers[index]
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @property
+    def states(self) -> dict[int, str]:
+        """The state of each: waiting, running, done, failed, cancelled or skipped."""
+        return self.project.queue.states(self._numbers)
+
+    def wait(
+        self,
+        timeout: float | None = None,
+        on_progress: Callable[[float, str], None] | None = None,
+    ) -> dict[int, str]:
+        """Wait until all have ended; starts a dispatcher if the project has none."""
+        from focusnb.batch import dispatch
+
+        if not self._numbers:
+            return {}
+        return dispatch.wait(self.project, self._numbers, timeout, on_progress)
+
+    def cancel(self) -> None:
+        """Cancel them, those that run too."""
+        self.project.queue.cancel(self._numbers)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} batches of {self.project.name!r}>"
+
+
+def create(root: str | Path, *, mode: str = "single-particle", **values: Any) -> Project:
+    """Make a new project; other words are its values.
+
+    >>> project = create("apoferritin", mode="single-particle", voltage=300)  # doctest: +SKIP
+    """
+    return Project.create(root, mode=mode, values=values)  # type: ignore[return-value]
+
+
+def open(root: str | Path) -> Project:  # noqa: A001 - fn.open is the stable name
+    """Open a project."""
+    return Project.open(root)  # type: ignore[return-value]
+
+
+def quick(
+    files: str | Path | Iterable[str | Path],
+    *,
+    steps: Iterable[str] | None = None,
+    out: str | Path | None = None,
+    on_progress: Callable[[float, str], None] | None = None,
+    **values: Any,
+) -> Any:
+    """Process files without a project: one dict of results per file (a list for a list of files).
+
+    out: a folder where products stay, in STEM/. Other words are values: gain="gain.mrc",
+    pixel_size=1.06 …
+    """
+    from focusnb.batch import quick as room
+
+    names = list(room.DEFAULT if steps is None else steps)
+    one = isinstance(files, str | Path)
+    chosen: list[str | Path] = [files] if one else list(files)  # type: ignore[list-item,arg-type]
+    answers = [
+        room.quick(file, steps=names, values=values, out=out, on_progress=on_progress)
+        for file in chosen
+    ]
+    return answers[0] if one else answers
+
+
+def _live(project: Project, until: Callable[[], bool], news: Callable[[str], None]) -> None:
+    """Scan the watches and publish, in turns, until told to stop."""
+    from focusnb.batch import watch
+
+    def submit(images: list[Image]) -> None:
+        project.process(images, top=bool(project.values()["newest_first"]))
+
+    watchers: dict[str, Any] = {}
+    pause = threading.Event()
+    published = 0.0
+    while not until():
+        for stored in watch.stored(project):
+            key = str(stored)
+            if key not in watchers:
+                watchers[key] = watch.Watcher(project, stored, submit=submit)
+            for image in watchers[key].scan():
+                news(f"{image.key} {image.name}" + (f": {image.error}" if image.error else ""))
+        interval = float(project.values()["publish_interval"])
+        if time.monotonic() - published > interval:
+            project.publish()
+            published = time.monotonic()
+        pause.wait(0.3)
