@@ -31,9 +31,12 @@ class Holder:
     @classmethod
     def this(cls, kind: str) -> Self:
         """Name this process."""
-        return cls(
-            kind, socket.gethostname(), os.getpid(), round(psutil.Process().create_time(), 2)
-        )
+        return cls.of(kind, os.getpid())
+
+    @classmethod
+    def of(cls, kind: str, pid: int) -> Self:
+        """Name a living process of this computer."""
+        return cls(kind, socket.gethostname(), pid, round(psutil.Process(pid).create_time(), 2))
 
     @classmethod
     def read(cls, token: str) -> Self | None:

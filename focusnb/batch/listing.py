@@ -98,7 +98,8 @@ def wait(
 
 def progress(root: Path, row: sqlite3.Row) -> tuple[float, str]:
     """Give how far a running batch is (0 to 1) and what it does, as its worker last said."""
-    file = root / row["place"] / f"{row['image']:010d}" / f".try-{row['try']}" / ".progress"
+    scratch = f".try-{row['try']}-{row['id']}"
+    file = root / row["place"] / f"{row['image']:010d}" / scratch / ".progress"
     try:
         told = json.loads(file.read_text(encoding="utf-8"))
         text = " ".join(str(told[key]) for key in ("step", "text") if told.get(key))

@@ -43,6 +43,9 @@ where id = (
 )
 returning *;
 
+-- name: place
+update batch set processor = :processor where id = :batch and try = :try and state = 'running';
+
 -- name: any_waiting
 select 1 from batch where state = 'waiting' limit 1;
 

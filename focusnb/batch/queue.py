@@ -5,7 +5,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from focusnb.batch import listing
@@ -194,6 +193,12 @@ class Queue:
                 self.store.bump(connection)
         return row
 
+    def place(self, batch: int, try_: int, processor: int) -> None:
+        """Say that a running batch is on another processor than it was claimed for."""
+        with self.store.transaction() as connection:
+            values = {"batch": batch, "try": try_, "processor": processor}
+            connection.execute(query("place"), values)
+
     def begin(
         self,
         image: int,
@@ -278,10 +283,6 @@ class Queue:
     def to_cancel(self, holder: str) -> list[sqlite3.Row]:
         """Give the holder's running batches that somebody wants cancelled."""
         return self.store.rows(query("to_cancel"), {"holder": holder})
-
-    def scratch(self, image: int, try_: int) -> Path:
-        """Give the folder that a try may write to."""
-        return self.project.folder(image) / f".try-{try_}"
 
     def note(self, event: str, message: str = "", *, image: int | None = None) -> None:
         """Write a line into the log that belongs to no batch."""
