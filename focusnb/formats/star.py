@@ -1,9 +1,10 @@
-"""STAR files, the tables of RELION: read through `starfile`, written so that RELION reads them.
+r"""STAR files, the tables of RELION: read through `starfile`, written so that RELION reads them.
 
 RELION 3.1 splits a line at blanks and tabs and takes off ' or " around a value; a quote inside ends
-the value only before a blank. Runs of blanks become one, even between quotes, and nothing is ever
-escaped. `starfile` takes ' for ", a # inside a name for a remark, and 0001 for a number; therefore
-such words are put aside before it reads and put back afterwards.
+the value only before a blank. Runs of blanks become one, even between quotes. It writes a bell (\a)
+before a quote inside a value, which it cannot read itself: we read that, but do not write it.
+`starfile` takes ' for ", a # inside a name for a remark, data_x for a block and 0001 for a number;
+therefore such words are put aside before it reads and put back afterwards.
 """
 
 import re
@@ -26,11 +27,11 @@ TEXT_LABEL = re.compile(  # labels whose values are texts even if they look like
     r"(Name|NameNoDW|NameEven|NameOdd|File|Image|Metadata|PowerSpectrum|Coordinates|StarFile)$"
 )
 WORD = re.compile(
-    r"""(?P<quote>["'])(?P<text>.*?)(?P=quote)(?=[ \t]|$)  # quoted, ends before a blank
+    r"""(?P<quote>["'])(?P<text>.*?)(?<!\a)(?P=quote)(?=[ \t]|$)  # quoted, ends before a blank
     |(?P<plain>[^ \t]+)""",
     re.VERBOSE,
 )
-RISKY = re.compile(r"""["'#\\]|[^\x21-\x7e]""")
+RISKY = re.compile(r"""["'#\\]|[^\x20-\x7e]|(^|[ \t])(data|loop)_""")
 NUMBER = re.compile(
     r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?$|[+-]?(nan|inf|infinity)$|<NA>$", re.I
 )
@@ -135,7 +136,7 @@ def _words(path: Path, number: int, line: str, expected: int, aside: _Aside) -> 
         for match in WORD.finditer(line):
             plain = match["plain"]
             if plain is None:
-                words.append(aside.put(match["text"]))
+                words.append(aside.put(match["text"].replace("\a", "")))
             elif plain.startswith("#"):
                 break  # the rest is a remark
             else:
