@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from focusnb.errors import BadData
 from focusnb.pictures import png, tone
-from focusnb.pictures.palette import MARK, rgb
+from focusnb.pictures.palette import PICK, rgb
 
 OVERSAMPLING = 3  # circles are drawn larger and scaled down, which smooths their edges
 
@@ -74,11 +74,11 @@ def _circles(
     pen = ImageDraw.Draw(mask)
     step = np.array([large[0] / shape[1], large[1] / shape[0]])  # large pixels per pixel
     radius = max(diameter / 2 * float(step.mean()), 2.0 * OVERSAMPLING)
-    line = max(2, round(OVERSAMPLING * max(width, height) / 340))
+    line = max(2, round(OVERSAMPLING * max(width, height) / 230))
     centres = (points + 0.5) * step  # pixel centres are at integers
     for x, y in centres:
         up = large[1] - y
         pen.ellipse((x - radius, up - radius, x + radius, up + radius), outline=255, width=line)
     mask = mask.resize((width, height), Image.Resampling.BOX)
-    colour = Image.new("RGB", (width, height), rgb(MARK))
+    colour = Image.new("RGB", (width, height), rgb(PICK))
     return Image.composite(colour, drawn.convert("RGB"), mask)

@@ -15,7 +15,8 @@ GRID = "#e4e7eb"
 DATA = "#334e68"  # what was measured
 FIT = "#e8590c"  # what was fitted to it
 QUALITY = "#0c8599"  # how well both agree
-MARK = "#2f9e44"  # a limit, a ring, the first point
+MARK = "#2f9e44"  # a limit, a ring
+PICK = "#51e06b"  # a circle on a grey picture
 TIME = ("#364fc7", "#7048e8", "#d6336c", "#f76707", "#fcc419")  # from the first frame to the last
 
 DPI = 100

@@ -89,7 +89,8 @@ def thon(
     Parameters
     ----------
     spectrum : (n, n), or (n, n // 2 + 1) as from an rfft
-        Amplitudes with the background taken off. A square has zero frequency at [n // 2, n // 2].
+        Power or amplitudes with the background taken off. A square has zero frequency at
+        [n // 2, n // 2] and row 0 at the bottom.
     path : where to write
     edge : 1/Å
         Spatial frequency at the edge of `spectrum`, n / 2 of its pixels from the middle.
@@ -124,14 +125,17 @@ def thon(
     )
     s = np.hypot(up, across)
     azimuth = np.arctan2(up, across)
-    fitted = np.abs(
+    fitted = (
         ctf.transfer(
             s, azimuth,
             defocus_u=defocus_u, defocus_v=defocus_v, defocus_angle=defocus_angle,
             voltage=voltage, spherical_aberration=spherical_aberration,
             amplitude_contrast=amplitude_contrast, phase_shift=phase_shift,
         )
+        ** 2
     )  # fmt: skip
+    if resolution is not None:
+        fitted = np.where(s > 1 / resolution, 0.5 + 0.3 * (fitted - 0.5), fitted)
     measured = _levelled(shown)
     black, white = tone.contrast(measured, low=3, high=97, reach=3)
     left = tone.grey(measured, black, white).resize((side, side), Image.Resampling.BICUBIC)
@@ -189,7 +193,7 @@ def _levelled(shown: NDArray[np.float32], *, spread: bool = True) -> NDArray[np.
     n = len(shown)
     axis = np.arange(n) - n // 2
     ring = np.hypot(axis[:, None], axis).astype(int)
-    smooth = gaussian_filter(shown, max(0.7, n / 400), mode="nearest")
+    smooth = gaussian_filter(shown, max(0.7, n / 360), mode="nearest")
     count = np.bincount(ring.ravel())
     width = n / 24
     mean = np.bincount(ring.ravel(), smooth.ravel()) / count

@@ -57,26 +57,22 @@ def prepare(exposure: Exposure, optics: Optics, size: int) -> Scene:
     protein = specimen.proteins(shape, places, pixel_size=step, rng=rng)
     water = specimen.ice(shape, pixel_size=step, thickness=exposure.thickness, rng=rng)
     water += specimen.carbon(shape, pixel_size=step, thickness=exposure.carbon, rng=rng)
-    if exposure.crystals:
-        water += specimen.crystals(shape, exposure.crystals, pixel_size=step, rng=rng)
-    seen = lens(shape, exposure, optics)
+    fall = envelope(shape, exposure, optics)
+    seen = lens(shape, exposure, optics) * fall
     protein *= seen
     water *= seen
+    if exposure.crystals:
+        water += fall * specimen.crystals(shape, exposure.crystals, pixel_size=step, rng=rng)
     x, y = (places - corner).T
     inside = (x >= 0) & (x <= size - 1) & (y >= 0) & (y <= size - 1)
     return Scene(shape, (int(corner[0]), int(corner[1])), protein, water, x[inside], y[inside])
 
 
 def lens(shape: tuple[int, int], exposure: Exposure, optics: Optics) -> NDArray[np.float32]:
-    """The CTF on the half spectrum's grid, with the envelopes of blur and thickness.
-
-    Layers of a film of thickness t are under different focus: their mean has the envelope
-    sinc(λ s² t / 2) (DeRosier, Ultramicroscopy 81 (2000) 83). B factor: exp(−B s² / 4).
-    """
+    """The CTF on the half spectrum's grid."""
     sy, sx = fourier.frequency_grid(shape, optics.pixel_size)
-    s2 = sy**2 + sx**2
     waves = ctf.transfer(
-        np.sqrt(s2),
+        np.hypot(sy, sx),
         np.arctan2(sy, sx),
         defocus_u=exposure.defocus_u,
         defocus_v=exposure.defocus_v,
@@ -86,8 +82,18 @@ def lens(shape: tuple[int, int], exposure: Exposure, optics: Optics) -> NDArray[
         amplitude_contrast=optics.amplitude_contrast,
         phase_shift=exposure.phase_shift,
     )
+    return waves.astype(np.float32)
+
+
+def envelope(shape: tuple[int, int], exposure: Exposure, optics: Optics) -> NDArray[np.float32]:
+    """How contrast falls with the frequency, by blur and thickness, on the half spectrum's grid.
+
+    Layers of a film of thickness t are under different focus: their mean has the envelope
+    sinc(λ s² t / 2) (DeRosier, Ultramicroscopy 81 (2000) 83). B factor: exp(−B s² / 4).
+    """
+    s2 = fourier.frequencies(shape, optics.pixel_size) ** 2
     depth = np.sinc(ctf.wavelength(optics.voltage) * s2 * exposure.thickness / 2)
-    return (waves * depth * np.exp(-exposure.blur / 4 * s2)).astype(np.float32)
+    return (depth * np.exp(-exposure.blur / 4 * s2)).astype(np.float32)
 
 
 def mean_count(exposure: Exposure, optics: Optics) -> float:

@@ -73,7 +73,7 @@ def exposure(
     elif bad == "wrong focus":
         mean = 80000 + 8000 * fault
     elif bad == "thick":
-        thickness, blur = 2400 + 600 * fault, 700.0
+        thickness, blur = 2400 + 600 * fault, 400.0
     shifts = tuple((round(float(x), 4), round(float(y), 4)) for x, y in path)
     return Exposure(
         name=name,

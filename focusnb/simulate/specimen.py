@@ -27,7 +27,7 @@ MOLECULE_PHASE = 0.094  # rad Å² at 300 kV: γ λ f(0), f(0) = 3.0 Å for H2O
 ATOMS = 0.09  # per Å³ of amorphous carbon at 1.8 g/cm³
 ATOM_PHASE = 0.078  # rad Å² at 300 kV: γ λ f(0), f(0) = 2.5 Å for C
 ICE_SPACINGS = (3.90, 3.67, 3.44, 2.25)  # Å, hexagonal ice: 100, 002, 101, 110
-CRYSTAL_PHASE = 0.06  # rad, amplitude of one lattice wave in the middle of a crystal
+CRYSTAL_PHASE = 0.065  # rad, amplitude of one lattice wave in the middle of a crystal
 
 
 def particle(seed: int = 1) -> NDArray[np.float64]:
@@ -131,8 +131,10 @@ def carbon(
 def crystals(
     shape: tuple[int, int], count: int, *, pixel_size: float, rng: np.random.Generator
 ) -> NDArray[np.complex64]:
-    """Half spectrum of the phase of `count` small crystals of hexagonal ice.
+    """Half spectrum of the contrast of `count` small crystals of hexagonal ice.
 
+    They lie on the film at heights that differ by hundreds of Å, which at 3.7 Å is more than a
+    period of the CTF: each wave gets the CTF of a phase that chance decides, here already.
     Each is a Gaussian patch of lattice waves, drawn as spots in the spectrum: pairs of spots at
     60° steps for 3.90 Å (seen along the hexagonal axis), single pairs for the other planes.
     """
@@ -189,6 +191,7 @@ def _spot(
     off2 = (along_y - ky / height) ** 2 + (along_x - kx / width) ** 2
     sigma = size / pixel_size
     area = 2 * np.pi * sigma**2
-    value = CRYSTAL_PHASE / 2 * area * np.exp(-2 * np.pi**2 * sigma**2 * off2)
+    seen = np.sin(2 * np.pi * rng.random())
+    value = seen * CRYSTAL_PHASE / 2 * area * np.exp(-2 * np.pi**2 * sigma**2 * off2)
     turn = rng.random() - along_x * centre[0] - along_y * centre[1]
     spectrum[np.ix_(rows % height, columns)] += value * np.exp(2j * np.pi * turn)
