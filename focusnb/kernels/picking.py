@@ -10,7 +10,7 @@ from focusnb.errors import BadData
 from focusnb.kernels import check, fourier
 
 ACROSS = 16  # pixels across a particle in the picture that is searched
-FALSE_RATE = 0.05  # accepted share of noise among the picks when the threshold is automatic
+NOISE = 4.5  # sd of counting noise; the highest of thousands of noise blobs stays below
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ def blobs(
     the particles themselves), so that thick ice and thin ice are judged alike. Of two
     maxima nearer than `distance` the higher one is kept.
 
-    The automatic threshold is read from the scores themselves: specimen and noise answer with
-    either sign, particles with one, so the blobs of the opposite contrast tell how many of a
-    given height are chance. The lowest score above which these are at most 5 % is taken.
+    The automatic threshold divides the scores of all maxima into two classes that differ most
+    (Otsu 1979, IEEE Trans. SMC 9:62), and asks in any case for NOISE times what counting noise
+    alone answers; that is known from the power near Nyquist's frequency.
 
     Parameters
     ----------
@@ -74,33 +74,55 @@ def blobs(
         )
     scale = max(pixels / ACROSS, 1.0)
     shape = tuple(max(32, round(n / scale)) for n in array.shape)
-    small = fourier.resize(array - array.mean(), shape, workers=workers)
+    spectrum = fourier.transform(array - array.mean(), workers=workers)
+    counting = _counting_noise(spectrum, array.shape) / scale
+    small = fourier.inverse(
+        fourier.resize_spectrum(spectrum, array.shape, shape), shape, workers=workers
+    )
     step = np.array([array.shape[1] / shape[1], array.shape[0] / shape[0]])  # x, y
     across = pixels / step.mean()
-    response = _response(small if bright else -small, across)
+    answer, around = _response(small if bright else -small, across)
     apart = (0.8 * diameter if distance is None else distance) / pixel_size / step.mean()
     edge = (0.5 * diameter if border is None else border) / pixel_size / step.mean()
-    found, heights = _maxima(response, apart, edge)
+    found, heights, unit = _maxima(answer, around, apart, edge)
+    # white noise of sd 1 answers with the sd 1/(σ√2π), the root of the integral of (σ²∇²G)²
+    noise = counting / (across / (2 * np.sqrt(2)) * np.sqrt(2 * np.pi))
     if threshold is None:
-        threshold = _threshold(heights, _maxima(-response, apart, edge)[1])
+        threshold = _otsu(heights)
+        real = heights * unit >= NOISE * noise
+        found, heights = found[real], heights[real]
     keep = heights >= threshold
     # pixel centres: small pixel i covers step pixels of the large one, and both begin at zero
     xy = found[keep] * step
     return Picks(xy[:, 0], xy[:, 1], heights[keep], float(threshold))
 
 
-def _response(picture: NDArray, across: float) -> NDArray:
-    """Normalised answer to bright blobs of `across` pixels: (y, x), in sd of the surroundings."""
+def _counting_noise(spectrum: NDArray, shape: tuple[int, int]) -> float:
+    """Standard deviation per pixel of the white noise, from the power beyond 0.7 Nyquist."""
+    high = fourier.frequencies(shape) > 0.35
+    part = spectrum[high]
+    power = np.mean(part.real**2 + part.imag**2, dtype=np.float64)
+    return float(np.sqrt(power / (shape[0] * shape[1])))
+
+
+def _response(picture: NDArray, across: float) -> tuple[NDArray, NDArray]:
+    """Answer to bright blobs of `across` pixels, and its sd in the surroundings: both (y, x)."""
     sigma = across / (2 * np.sqrt(2))
     answer = -(sigma**2) * scipy.ndimage.gaussian_laplace(picture, sigma, mode="reflect")
     limit = 3 * np.median(np.abs(answer - np.median(answer))) * 1.4826
     square = np.clip(answer, -limit, limit) ** 2  # particles and dirt do not raise the scatter
     around = scipy.ndimage.gaussian_filter(square, 2.5 * across, mode="reflect")
-    return answer / np.sqrt(np.maximum(around, 1e-12 * max(square.max(), 1e-30)))
+    return answer, np.sqrt(np.maximum(around, 1e-12 * max(float(square.max()), 1e-30)))
 
 
-def _maxima(response: NDArray, distance: float, border: float) -> tuple[NDArray, NDArray]:
-    """Sub-pixel positions (k, 2) x, y and heights of separate maxima, the highest first."""
+def _maxima(
+    answer: NDArray, around: NDArray, distance: float, border: float
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Separate maxima, the highest first.
+
+    Returns sub-pixel positions (k, 2) x, y, heights in units of `around`, and these units.
+    """
+    response = answer / around
     highest = scipy.ndimage.maximum_filter(response, 3, mode="nearest")
     y, x = np.nonzero((response == highest) & (response > 0))
     h, w = response.shape
@@ -124,7 +146,7 @@ def _maxima(response: NDArray, distance: float, border: float) -> tuple[NDArray,
     here = response[y, x]
     dx = _vertex(response[y, x - 1], here, response[y, x + 1])
     dy = _vertex(response[y - 1, x], here, response[y + 1, x])
-    return np.stack([x + dx, y + dy], axis=1), here
+    return np.stack([x + dx, y + dy], axis=1), here, around[y, x]
 
 
 def _vertex(before: NDArray, here: NDArray, after: NDArray) -> NDArray:
@@ -135,20 +157,18 @@ def _vertex(before: NDArray, here: NDArray, after: NDArray) -> NDArray:
     return np.clip(np.where(curvature < 0, slope / safe, 0.0), -0.5, 0.5)
 
 
-def _threshold(heights: NDArray, chance: NDArray) -> float:
-    """Lowest score above which blobs of the opposite contrast are at most FALSE_RATE as many.
-
-    When no score is that good there are no particles: the highest chance blob is the threshold.
-    """
+def _otsu(heights: NDArray) -> float:
+    """The value between two classes of heights whose means differ most; infinite without any."""
     if heights.size == 0:
-        return np.inf
-    scores = np.sort(heights)[::-1]
-    above = np.arange(1, scores.size + 1)
-    wrong = chance.size - np.searchsorted(np.sort(chance), scores, side="left")
-    good = np.nonzero((wrong <= FALSE_RATE * above) & (above >= 5))[0]
-    if good.size == 0:
-        return float(np.nextafter(max(scores[0], chance.max(initial=0.0)), np.inf))
-    return float(scores[good[-1]])
+        return float("inf")
+    if heights.size < 8:  # too few for two classes
+        return float(heights.min())
+    values = np.sort(np.minimum(heights, np.percentile(heights, 98)))
+    below = np.arange(1, values.size)
+    sums = np.cumsum(values)[:-1]
+    low, high = sums / below, (values.sum() - sums) / (values.size - below)
+    best = int(np.argmax(below * (values.size - below) * (high - low) ** 2))
+    return float(0.5 * (values[best] + values[best + 1]))
 
 
 def cut(picture: ArrayLike, x: ArrayLike, y: ArrayLike, box: int) -> NDArray:
