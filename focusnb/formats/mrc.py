@@ -1,4 +1,8 @@
-"""MRC pictures and stacks: modes 0, 1, 2, 4, 6, 12 and 101, either byte order, mapped not read."""
+"""MRC pictures and stacks: modes 0, 1, 2, 4, 6, 12 and 101, in either byte order.
+
+Frames are read from the open file, not mapped into memory: a file that shrinks under a memory map,
+as a movie that is copied a second time does, ends the whole process instead of raising an error.
+"""
 
 import warnings
 from collections.abc import Sequence
@@ -9,13 +13,13 @@ import mrcfile
 import numpy as np
 from numpy.typing import NDArray
 
-from focusnb.errors import BadValue
+from focusnb.errors import BadValue, BrokenFile
 from focusnb.formats import mrc_extended, mrc_header
 from focusnb.formats.stack import Stack, replacing
 
 
 class MrcStack(Stack):
-    """The sections of an MRC file, read through a memory map.
+    """The sections of an MRC file.
 
     Besides what every stack has: `labels`, the texts in the header.
     """
@@ -41,24 +45,31 @@ class MrcStack(Stack):
             notes=notes,
         )
         self.labels = mrc_header.labels(header)
-        self._nibbles = layout.nibbles
-        frames, y, x = layout.shape
-        row = layout.row if layout.nibbles else x
-        self._map: NDArray[Any] | None = np.memmap(
-            path, layout.dtype, "r", layout.start, (frames, y, row)
-        )
+        self._layout = layout
+        self._file = path.open("rb", buffering=0)
 
     def _frame(self, index: int) -> NDArray[Any]:
-        if self._map is None:
+        if self._file.closed:
             raise ValueError(f"{self.path}: the file is closed")
-        stored = self._map[index]
-        if self._nibbles:
-            return _unpack(stored, self.shape[2])
-        return np.array(stored, self.dtype)
+        layout = self._layout
+        _, y, x = layout.shape
+        stored = np.empty((y, layout.row), np.uint8)
+        self._file.seek(layout.start + index * stored.nbytes)
+        view, done = stored.reshape(-1).data, 0
+        while done < stored.nbytes:
+            count = self._file.readinto(view[done:])
+            if not count:
+                raise BrokenFile(
+                    f"{self.path}: ended within frame {index}; it became shorter after it was opened"
+                )
+            done += count
+        if layout.nibbles:
+            return _unpack(stored, x)
+        return stored.view(layout.dtype).astype(self.dtype, copy=False)
 
     def close(self) -> None:
         """Let go of the file."""
-        self._map = None
+        self._file.close()
 
 
 def _unpack(packed: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:

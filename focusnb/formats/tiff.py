@@ -78,6 +78,11 @@ class TiffStack(Stack):
         page = self._sheets[index]
         if self._file.filehandle.closed:
             raise ValueError(f"{self.path}: the file is closed")
+        needed = max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)))
+        if self.path.stat().st_size < needed:
+            raise BrokenFile(
+                f"{self.path}: ends within frame {index}; it became shorter after it was opened"
+            )
         try:
             top_down = page.asarray(maxworkers=1)
         except Exception as error:  # each codec has errors of its own

@@ -120,6 +120,13 @@ class FormatContract:
         assert str(path) in str(caught.value)
         assert path.stat().st_size == int(part * len(whole))
 
+    def test_a_file_that_shrinks_after_it_was_opened_is_told(self, path, movie):
+        self.make(path, movie)
+        with formats.open(path) as stack:
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+            with pytest.raises(BrokenFile, match="became shorter"):
+                list(stack)
+
     def test_an_empty_file_is_told(self, path):
         path.touch()
         with pytest.raises(BrokenFile, match="0 bytes"):
