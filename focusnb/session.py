@@ -4,8 +4,6 @@ It only delegates: what a project is lives in `model`, its queue and import in `
 it in `export` and `monitor`.
 """
 
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,14 +94,15 @@ class Project(model.Project):
 
         until: asked now and then, True ends the run. Batches that wait then stay in the queue.
         """
-        from focusnb.batch import dispatch
+        from focusnb.batch.live import live
 
-        dispatcher = dispatch.start(self, stay_with=True)
-        try:
-            _live(self, until or (lambda: False), on_news or (lambda text: None))
-        finally:
-            dispatch.stop(dispatcher)
-            self.publish()
+        live(
+            self,
+            submit=lambda images: self.process(images, top=bool(self.values()["newest_first"])),
+            publish=self.publish,
+            until=until or (lambda: False),
+            news=on_news or (lambda text: None),
+        )
 
     def publish(self) -> bool:
         """Write the feed for the monitoring page, if anything changed."""
@@ -165,7 +164,7 @@ class Batches(Sequence[int]):
 
         if not self._numbers:
             return {}
-        return dispatch.wait(self.project, self._numbers, timeout, on_progress)
+        return dispatch.wait(self.project, self._numbers, timeout=timeout, on_progress=on_progress)
 
     def cancel(self) -> None:
         """Cancel them, those that run too."""
@@ -183,7 +182,7 @@ def create(root: str | Path, *, mode: str = "single-particle", **values: Any) ->
     return Project.create(root, mode=mode, values=values)  # type: ignore[return-value]
 
 
-def open(root: str | Path) -> Project:  # noqa: A001 - fn.open is the stable name
+def open(root: str | Path) -> Project:
     """Open a project."""
     return Project.open(root)  # type: ignore[return-value]
 
@@ -211,27 +210,3 @@ def quick(
         for file in chosen
     ]
     return answers[0] if one else answers
-
-
-def _live(project: Project, until: Callable[[], bool], news: Callable[[str], None]) -> None:
-    """Scan the watches and publish, in turns, until told to stop."""
-    from focusnb.batch import watch
-
-    def submit(images: list[Image]) -> None:
-        project.process(images, top=bool(project.values()["newest_first"]))
-
-    watchers: dict[str, Any] = {}
-    pause = threading.Event()
-    published = 0.0
-    while not until():
-        for stored in watch.stored(project):
-            key = str(stored)
-            if key not in watchers:
-                watchers[key] = watch.Watcher(project, stored, submit=submit)
-            for image in watchers[key].scan():
-                news(f"{image.key} {image.name}" + (f": {image.error}" if image.error else ""))
-        interval = float(project.values()["publish_interval"])
-        if time.monotonic() - published > interval:
-            project.publish()
-            published = time.monotonic()
-        pause.wait(0.3)

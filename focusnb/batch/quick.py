@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from focusnb.batch import facts
 from focusnb.batch.task import Task, run
-from focusnb.errors import FocusError
-from focusnb.model import facts, workflow
+from focusnb.errors import BrokenFile, FocusError
+from focusnb.formats import mdoc
+from focusnb.model import workflow
 from focusnb.model.registry import Registry
 from focusnb.model.settings import Settings, user_file, write_text
 from focusnb.model.values import Values
@@ -65,12 +67,14 @@ def _run(
     for name in names:
         registry.step(name)
     mine = {w: v for w, v in words.read(given, "the values given").items() if v is not None}
-    told = facts.read(file)
-    own = {"movie": str(file), **told.values, **mine}
-    for one, other in (("dose_per_frame", "exposure_dose"), ("exposure_dose", "dose_per_frame")):
-        if one in mine and other not in mine:
-            own.pop(other, None)  # what a person says comes before what the file says
-    values = Values(words, [("image", own), ("user", Settings(user_file(), lambda: words).values)])
+    if not file.is_file():
+        raise BrokenFile(f"{file} is no file")
+    told = facts.gather(file, file, mdoc.find(file), words)
+    if told.error:
+        raise BrokenFile(told.error)
+    user = ("user", Settings(user_file(), lambda: words).values)
+    own = facts.against_people(told, Values(words, [user]), mine)
+    values = Values(words, [("image", {**own, **mine, "movie": str(file)}), user])
     available = {w for w in values if values[w] is not None}
     steps, brought = workflow.resolve(names, registry, available=available, preferred=DEFAULT)
     known = {}

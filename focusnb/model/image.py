@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focusnb.errors import MissingProduct, UnknownName
-from focusnb.model.job import READERS
 from focusnb.model.values import Values
 
 if TYPE_CHECKING:
@@ -117,6 +116,7 @@ class Image:
         if path is None or not Path(path).is_file():
             raise MissingProduct(f"{self.key} has no {word} yet; process it first")
         from focusnb import formats
+        from focusnb.model.job import READERS
 
         return READERS.get(Path(path).suffix, formats.read)(Path(path))
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,8 @@ class Movie:
 
     def save(self, path: Path) -> None:
         """Write the recipe as JSON."""
-        recipe = {k: v for k, v in asdict(self).items() if not k.startswith("_")}
+        names = [f.name for f in fields(self) if not f.name.startswith("_")]
+        recipe = {name: getattr(self, name) for name in names}
         path.write_text(json.dumps(recipe), encoding="utf-8")
 
     @classmethod

@@ -16,6 +16,7 @@ create table if not exists image (
 create index if not exists image_by_place on image (place, id);
 create index if not exists image_by_revision on image (revision);
 create index if not exists image_by_recorded on image (recorded);
+create index if not exists image_by_name on image (name);
 
 -- every file that ever came in, by content: the same movie under another name is no second image
 create table if not exists original (

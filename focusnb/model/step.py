@@ -3,12 +3,14 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from focusnb.errors import BadStep, BadValue
-from focusnb.model.job import Job
 from focusnb.model.param import Param
 from focusnb.model.vocabulary import Vocabulary, vocabulary
+
+if TYPE_CHECKING:
+    from focusnb.model.job import Job  # which brings the formats, and these NumPy
 
 CATEGORIES = (
     "Import",
@@ -39,7 +41,7 @@ class Step:
     category: str
     params: tuple[Param, ...]
     results: tuple[Param, ...]
-    run: Callable[[Job], Mapping[str, Any]]
+    run: "Callable[[Job], Mapping[str, Any]]"
     requires: Mapping[str, Any] = field(default_factory=dict)
     help: str = ""
     version: str = "1"
@@ -107,7 +109,7 @@ def step(
         names = [a.name for a in arguments]
         title, _, text = inspect.cleandoc(function.__doc__ or function.__name__).partition("\n")
 
-        def run(job: Job) -> Mapping[str, Any]:
+        def run(job: "Job") -> Mapping[str, Any]:
             return function(job, **{name: job.values.get(name) for name in names})
 
         return Step(

@@ -1,0 +1,50 @@
+"""A live session: watch, queue, process and publish, until told to stop."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from focusnb.batch import dispatch, watch
+from focusnb.model.image import Image
+from focusnb.model.project import Project
+
+SCAN = 0.5  # seconds between two looks at the watched folders
+
+
+def live(
+    project: Project,
+    *,
+    submit: Callable[[Sequence[Image]], Any],
+    publish: Callable[[], Any],
+    until: Callable[[], bool],
+    news: Callable[[str], None],
+) -> None:
+    """Scan the stored watches, keep a dispatcher running, publish in turns.
+
+    submit: queues new images. publish: writes the feed. until: True ends it; batches that run then
+    go back to the queue. news: gets a line for each new image and whatever is worth telling.
+    """
+    watchers: dict[str, watch.Watcher] = {}
+    dispatcher: subprocess.Popen[bytes] | None = None
+    published = 0.0
+    try:
+        while not until():
+            if dispatcher is None or dispatcher.poll() is not None:
+                dispatcher = dispatch.start(project, stay_with=os.getpid())
+            for stored in watch.stored(project):
+                key = str(stored)
+                if key not in watchers:
+                    watchers[key] = watch.Watcher(project, stored, submit=submit)
+                for image in watchers[key].scan():
+                    news(f"{image.key} {image.name}" + (f": {image.error}" if image.error else ""))
+            if time.monotonic() - published > float(project.values()["publish_interval"]):
+                publish()
+                published = time.monotonic()
+            time.sleep(SCAN)
+    finally:
+        if dispatcher is not None and dispatcher.poll() is None:
+            dispatcher.terminate()
+            dispatcher.wait(60)
+        publish()

@@ -1,0 +1,45 @@
+"""Commands that open pages: monitor."""
+
+import argparse
+import subprocess
+import sys
+from typing import Any
+
+import focusnb as fn
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the commands of this module."""
+    monitor = commands.add_parser("monitor", parents=[common], help="serve the monitoring page")
+    monitor.add_argument("project")
+    monitor.add_argument("--host", help="address to listen at; 127.0.0.1 if not told otherwise")
+    monitor.add_argument("--port", type=int)
+    monitor.set_defaults(run=_monitor)
+
+
+def start_monitor(
+    project: Any, *, host: str | None = None, port: int | None = None, **how: Any
+) -> "subprocess.Popen[str]":
+    """Start the page's server as a process of its own; its first line tells the address."""
+    project.publish()
+    values = project.values()
+    command = [
+        sys.executable, "-m", "focusnb_widgets.server", str(project.root / "feed"),
+        "--host", host or values["monitor_host"], "--port", str(port or values["monitor_port"]),
+    ]  # fmt: skip
+    return subprocess.Popen(command, text=True, **how)
+
+
+def _monitor(args: argparse.Namespace) -> int:
+    project = fn.open(args.project)
+    server = start_monitor(project, host=args.host, port=args.port)
+    try:
+        while True:
+            try:
+                return server.wait(timeout=project.values()["publish_interval"])
+            except subprocess.TimeoutExpired:
+                project.publish()
+    except KeyboardInterrupt:
+        server.terminate()
+        server.wait(10)
+        return 0

@@ -1,0 +1,274 @@
+"""Commands about a project and its images: new, set, get, lock, library, flag, move, trash …"""
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import focusnb as fn
+from focusnb.command import show
+from focusnb.errors import BadProject, BadValue, FocusError
+
+# What `focusnb library` shows when no columns are asked for.
+COLUMNS = (
+    "image name flag good defocus astigmatism ctf_resolution iciness drift_range mean_count particles reasons"
+).split()
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the commands of this module."""
+    new = commands.add_parser("new", parents=[common], help="make a new project")
+    new.add_argument("project")
+    new.add_argument("--mode", default="single-particle", help="drift or single-particle")
+    new.add_argument("--set", nargs="+", action="extend", metavar="NAME=VALUE")
+    new.add_argument(
+        "--from",
+        dest="other",
+        metavar="OTHER",
+        help="take over another project's values and scripts",
+    )
+    new.set_defaults(run=_new)
+
+    for name, text in (
+        ("set", "set values: of the project, of images, or your own"),
+        ("get", "show values and where they come from"),
+        ("lock", "lock values: steps and people leave them alone"),
+        ("unlock", "unlock values"),
+    ):
+        one = commands.add_parser(name, parents=[common], help=text)
+        one.add_argument("words", nargs="*", metavar="[PROJECT] NAME[=VALUE]")
+        where = one.add_mutually_exclusive_group()
+        where.add_argument("--images", metavar="EXPR", help="of these images")
+        where.add_argument("--group", help="of this group")
+        where.add_argument("--user", action="store_true", help="your own, for all projects")
+        if name == "get":
+            one.add_argument("--json", action="store_true")
+        one.set_defaults(run={"set": _set, "get": _get, "lock": _lock, "unlock": _lock}[name])
+
+    library = commands.add_parser("library", parents=[common], help="show the images")
+    library.add_argument("project")
+    library.add_argument("--columns", help="words, separated by commas; 'all' for every one")
+    library.add_argument("--sort", help="a column; -COLUMN for falling order")
+    library.add_argument("--where", metavar="EXPR", help="only images for which this is true")
+    form = library.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true")
+    form.add_argument("--csv", action="store_true")
+    library.set_defaults(run=_library)
+
+    for name, text, extra in (
+        ("flag", "flag images", "flag"),
+        ("move", "move images to another group", "group"),
+        ("trash", "move images to the TRASH", None),
+    ):
+        one = commands.add_parser(name, parents=[common], help=text)
+        one.add_argument("project")
+        if extra:
+            one.add_argument(
+                extra, help="none, red, green, blue or gold" if extra == "flag" else None
+            )
+        one.add_argument("--images", metavar="EXPR", required=True)
+        one.set_defaults(run=_images, action=name)
+
+    empty = commands.add_parser(
+        "empty-trash", parents=[common], help="delete what is in the TRASH for ever"
+    )
+    empty.add_argument("project")
+    empty.add_argument("--yes", action="store_true", help="do not ask")
+    empty.set_defaults(run=_empty_trash)
+
+    rebuild = commands.add_parser(
+        "rebuild", parents=[common], help="make project.db again from the folders"
+    )
+    rebuild.add_argument("project")
+    rebuild.set_defaults(run=_rebuild)
+
+
+def _new(args: argparse.Namespace) -> None:
+    import shutil
+
+    values: dict[str, Any] = {}
+    other = fn.open(args.other) if args.other else None
+    if other is not None:
+        values |= {
+            word: str(other.root / value) if other.words[word].type == "path" else value
+            for word, value in other.settings.values.items()
+        }
+    values |= show.pairs(args.set)
+    project = fn.create(args.project, mode=args.mode, **values)
+    if other is not None:
+        shutil.copytree(other.root / "scripts", project.root / "scripts", dirs_exist_ok=True)
+    print(f"{project.root} is ready: mode {project.mode}, steps {' '.join(project.workflow)}")
+
+
+def find_project(words: Sequence[str], *, needed: bool = True) -> tuple[Any, list[str]]:
+    """Give the project that the first word names, else the one of the current folder; and the rest."""
+    left = list(words)
+    if left and "=" not in left[0] and (Path(left[0]) / "project.toml").is_file():
+        return fn.open(left.pop(0)), left
+    if Path("project.toml").is_file():
+        return fn.open("."), left
+    if needed:
+        raise BadProject(f"{left[0] if left else 'this folder'!r} is no project; name one first")
+    return None, left
+
+
+def _set(args: argparse.Namespace) -> None:
+    project, words = find_project(args.words, needed=not args.user)
+    values = show.pairs(words)
+    if not values:
+        raise BadValue("nothing to set; write NAME=VALUE (NAME= removes a value)")
+    given = {k: v if v != "" else None for k, v in values.items()}
+    if args.user:
+        settings = _user(project)
+        from focusnb.model.vocabulary import vocabulary
+
+        settings.set((project.words if project else vocabulary()).read(given, "--user"))
+        print(f"written to {settings.path}")
+        return
+    project.set(args.images, group=args.group, **given)
+
+
+def _get(args: argparse.Namespace) -> None:
+    project, words = find_project(args.words, needed=not args.user)
+    if args.images is not None:
+        sources = {project.key(i): project.values(i) for i in project.ids(args.images)}
+    elif args.user:
+        from focusnb.model.values import Values
+        from focusnb.model.vocabulary import vocabulary
+
+        sources = {"user": Values(vocabulary(), [("user", _user(project).values)])}
+    else:
+        sources = {args.group or project.name: project.values(group=args.group)}
+    first = next(iter(sources.values()), {})
+    chosen = words or [w for w in first if any(v.origin(w) != "system" for v in sources.values())]
+    found = {
+        name: {w: {"value": values[w], "origin": values.origin(w)} for w in chosen}
+        for name, values in sources.items()
+    }
+    if args.json:
+        show.as_json(found)
+        return
+    from focusnb.model.vocabulary import vocabulary
+
+    known = project.words if project else vocabulary()
+    rows = [
+        (
+            name,
+            w,
+            known[w].show(f["value"]),
+            known[w].unit if known[w].unit != "1" else "",
+            f["origin"],
+        )
+        for name, values in found.items()
+        for w, f in values.items()
+    ]
+    show.table(rows, ("of", "parameter", "value", "unit", "from"))
+
+
+def _lock(args: argparse.Namespace) -> None:
+    project, words = find_project(args.words, needed=not args.user)
+    on = args.command == "lock"
+    if args.user:
+        _user(project).lock(words, on)
+    elif args.group:
+        project.group_settings(args.group).lock(words, on)
+    else:
+        project.lock(args.images, *words, on=on)
+
+
+def _user(project: Any) -> Any:
+    from focusnb.model.settings import Settings, user_file
+    from focusnb.model.vocabulary import vocabulary
+
+    return project.user if project is not None else Settings(user_file(), vocabulary)
+
+
+def _library(args: argparse.Namespace) -> None:
+    project = fn.open(args.project)
+    rows = project.rows(args.where)
+    known = project.columns(rows)
+    if args.columns == "all" or (args.columns is None and (args.json or args.csv)):
+        columns = ["image", *known]
+    elif args.columns:
+        columns = [c.strip() for c in args.columns.split(",")]
+        for column in columns:
+            if column not in ("image", *known):
+                _ = project.words[column]
+    else:
+        columns = [c for c in COLUMNS if c in ("image", "name", "flag", "good", *known)]
+    if args.sort:
+        rows = _sorted(project, rows, args.sort)
+    records = [{c: row[c] for c in columns} for row in rows]
+    if args.json:
+        show.as_json(records)
+    elif args.csv:
+        writer = csv.DictWriter(sys.stdout, columns)
+        writer.writeheader()
+        writer.writerows(records)
+    else:
+        words = project.words
+
+        def text(column: str, value: Any) -> str:
+            if column in words:
+                return words[column].show(value)
+            return {True: "yes", False: "no"}.get(value, "" if value is None else str(value))
+
+        right = [
+            i for i, c in enumerate(columns) if c in words and words[c].type in ("float", "int")
+        ]
+        units = [
+            f"{c} [{words[c].unit}]" if c in words and words[c].unit not in ("", "1") else c
+            for c in columns
+        ]
+        show.table([[text(c, r[c]) for c in columns] for r in records], units, right=right)
+        print(f"{len(rows)} images")
+
+
+def _sorted(project: Any, rows: list[Any], key: str) -> list[Any]:
+    name = key.lstrip("-")
+    if name not in ("image", *project.columns(rows)):
+        _ = project.words[name]
+    there = [row for row in rows if row[name] is not None]
+    return sorted(there, key=lambda row: row[name], reverse=key.startswith("-")) + [
+        row for row in rows if row[name] is None
+    ]
+
+
+def _images(args: argparse.Namespace) -> None:
+    project = fn.open(args.project)
+    images = project.select(args.images)
+    if args.action == "flag":
+        project.flag(images, args.flag)
+    else:
+        later = project.move(images, "TRASH" if args.action == "trash" else args.group)
+        for image in later:
+            print(f"{image.key} is being processed; it is moved afterwards")
+    print(f"{len(images)} images")
+
+
+def _empty_trash(args: argparse.Namespace) -> None:
+    from focusnb.model import moves
+
+    project = fn.open(args.project)
+    count = len(project.select("group == 'TRASH'"))
+    if not args.yes:
+        if not sys.stdin.isatty():
+            raise FocusError(
+                f"{count} images would be deleted for ever; say --yes if that is meant"
+            )
+        answer = input(f"Delete {count} images of {project.name} for ever? Write yes: ")
+        if answer.strip().lower() != "yes":
+            print("nothing was deleted")
+            return
+    print(f"{moves.empty_trash(project)} images deleted")
+
+
+def _rebuild(args: argparse.Namespace) -> None:
+    from focusnb.model.rebuild import rebuild
+
+    project, notes = rebuild(args.project)
+    for note in notes:
+        print(note)
+    print(f"{project.root / 'project.db'}: {len(project)} images")

@@ -1,0 +1,87 @@
+"""Previews: small pictures of what the other steps made, for pages and tables."""
+
+from pathlib import Path
+
+import numpy as np
+
+from focusnb import formats, pictures
+from focusnb.formats import coordinates
+from focusnb.formats import ctf_star as ctf_format
+from focusnb.model.job import Job
+from focusnb.model.step import step
+
+NAMES = "average picks spectrum unaligned drift thon ctf"
+
+
+@step(category="Publish", results=[f"preview_{name}" for name in NAMES.split()])
+def previews(
+    job: Job,
+    average,
+    average_pixel_size,
+    voltage,
+    spherical_aberration,
+    amplitude_contrast,
+    particle_diameter,
+    unaligned=None,
+    shifts=None,
+    total_dose=None,
+    frame_count=None,
+    ctf_spectrum=None,
+    ctf_star=None,
+    picks=None,
+):
+    """Draw small pictures: average, spectra, drift, Thon rings, picks.
+
+    Whatever is there is drawn; what no step has made is left out.
+    """
+    picture = job.read("average")
+    pictures.thumbnail(picture, job.path("preview_average"))
+    job.report(0.2, "drawing previews")
+    pictures.spectrum(picture, job.path("preview_spectrum"), pixel_size=average_pixel_size)
+    made = ["average", "spectrum"]
+    if unaligned is not None and shifts is not None:
+        before = job.read("unaligned")
+        pictures.spectrum(before, job.path("preview_unaligned"), pixel_size=average_pixel_size)
+        made.append("unaligned")
+    if shifts is not None:
+        path = np.array([[np.nan, np.nan] if p is None else p for p in shifts])
+        dose = total_dose / frame_count if total_dose and frame_count else None
+        pictures.drift(path, job.path("preview_drift"), dose_per_frame=dose)
+        made.append("drift")
+    job.report(0.6, "drawing previews")
+    if picks is not None:
+        points = coordinates.read(Path(picks))
+        marks = (points["x"], points["y"], particle_diameter / average_pixel_size)
+        pictures.thumbnail(picture, job.path("preview_picks"), marks=marks)
+        made.append("picks")
+    if ctf_spectrum is not None and ctf_star is not None:
+        made += _ctf(job, voltage, spherical_aberration, amplitude_contrast)
+    return {f"preview_{name}": job.keep(f"preview_{name}") for name in made}
+
+
+def _ctf(job: Job, voltage: float, cs: float, contrast: float) -> list[str]:
+    fit = ctf_format.read(Path(job.values["ctf_star"]))
+    with formats.open(job.values["ctf_spectrum"]) as stack:
+        spectrum, pixel = stack.frame(0), stack.pixel_size
+    pictures.thon(
+        spectrum,
+        job.path("preview_thon"),
+        edge=0.5 / (pixel or 1.0),
+        defocus_u=fit["defocus_u"],
+        defocus_v=fit["defocus_v"],
+        defocus_angle=fit["defocus_angle"],
+        phase_shift=fit.get("phase_shift") or 0.0,
+        voltage=voltage,
+        spherical_aberration=cs,
+        amplitude_contrast=contrast,
+        resolution=fit.get("ctf_resolution"),
+    )
+    pictures.ctf_curve(
+        fit["frequencies"],
+        fit["profile"],
+        fit["model"],
+        fit["quality"],
+        job.path("preview_ctf"),
+        resolution=fit.get("ctf_resolution"),
+    )
+    return ["thon", "ctf"]
