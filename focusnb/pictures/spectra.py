@@ -182,11 +182,12 @@ def _centred(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.fft.fftshift(whole)
 
 
-def _levelled(shown: NDArray[np.float32], *, spread: bool = True) -> NDArray[np.float32]:
-    """The spectrum with equal mean (and spread) from the middle to the edge, gently smoothed.
+def _levelled(shown: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The spectrum with equal level and spread from the middle to the edge, gently smoothed.
 
     Amplitudes fall by orders of magnitude towards high frequency; without this only the first
-    rings could be seen. The mean is taken over wide rings, so that Thon rings stay.
+    rings could be seen. Medians and quartiles along each ring, smoothed over wide rings, leave
+    Thon rings as they are, and the spots of crystals, hundreds of times as bright, set no scale.
     """
     from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
@@ -195,15 +196,16 @@ def _levelled(shown: NDArray[np.float32], *, spread: bool = True) -> NDArray[np.
     ring = np.hypot(axis[:, None], axis).astype(int)
     smooth = gaussian_filter(shown, max(0.7, n / 360), mode="nearest")
     count = np.bincount(ring.ravel())
-    width = n / 24
-    mean = np.bincount(ring.ravel(), smooth.ravel()) / count
-    level = smooth - gaussian_filter1d(mean, width, mode="nearest")[ring]
-    if not spread:
-        return level.astype(np.float32)
-    square = np.bincount(ring.ravel(), (level**2).ravel()) / count
-    deviation = np.sqrt(gaussian_filter1d(square, width, mode="nearest"))
-    deviation = np.maximum(deviation, 0.02 * deviation.max() + 1e-30)
-    return np.clip(level / deviation[ring], -6, 6).astype(np.float32)
+    ordered = smooth.ravel()[np.lexsort((smooth.ravel(), ring.ravel()))]
+    begin, width = np.cumsum(count) - count, n / 24
+    quarter, median, threequarter = (
+        ordered[begin + (count * part).astype(int)] for part in (0.25, 0.5, 0.75)
+    )
+    middle = gaussian_filter1d(median, width, mode="nearest")
+    noise = (threequarter - quarter) / 1.349  # as in a normal distribution
+    spread = np.sqrt(gaussian_filter1d(noise**2 + (median - middle) ** 2, width, mode="nearest"))
+    spread = np.maximum(spread, 0.02 * spread.max() + 1e-30)
+    return np.clip((smooth - middle[ring]) / spread[ring], -6, 6).astype(np.float32)
 
 
 @cache

@@ -89,6 +89,6 @@ def drift(
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=0.82 * palette.FONT * unit, length=0, labelcolor=palette.MUTED)
     bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=dose_per_frame is None))
-    bar.set_label(meaning, **words)
+    bar.set_label(meaning, labelpad=10 * unit, **words)
     figure.set_layout_engine("tight", pad=0.6 * unit)
     return png.from_figure(figure, path)
