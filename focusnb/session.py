@@ -98,7 +98,7 @@ class Project(model.Project):
 
         live(
             self,
-            submit=lambda images: self.process(images, top=bool(self.values()["newest_first"])),
+            submit=lambda images, top: self.process(images, top=top),
             publish=self.publish,
             until=until or (lambda: False),
             news=on_news or (lambda text: None),

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from focusnb.batch import dispatch, watch
@@ -16,15 +16,15 @@ SCAN = 0.5  # seconds between two looks at the watched folders
 def live(
     project: Project,
     *,
-    submit: Callable[[Sequence[Image]], Any],
+    submit: Callable[[list[Image], bool], Any],
     publish: Callable[[], Any],
     until: Callable[[], bool],
     news: Callable[[str], None],
 ) -> None:
     """Scan the stored watches, keep a dispatcher running, publish in turns.
 
-    submit: queues new images. publish: writes the feed. until: True ends it; batches that run then
-    go back to the queue. news: gets a line for each new image and whatever is worth telling.
+    submit: queues new images, before all that wait if its second argument is true. publish: writes
+    the feed. until: True ends it; batches that run then go back to the queue. news: gets a line for each new image and whatever is worth telling.
     """
     watchers: dict[str, watch.Watcher] = {}
     dispatcher: subprocess.Popen[bytes] | None = None
@@ -37,7 +37,7 @@ def live(
                 key = str(stored)
                 if key not in watchers:
                     watchers[key] = watch.Watcher(project, stored, submit=submit)
-                for image in watchers[key].scan():
+                for image in watchers[key].scan(budget=5.0):
                     news(f"{image.key} {image.name}" + (f": {image.error}" if image.error else ""))
             if time.monotonic() - published > float(project.values()["publish_interval"]):
                 publish()

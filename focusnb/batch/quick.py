@@ -69,7 +69,7 @@ def _run(
     mine = {w: v for w, v in words.read(given, "the values given").items() if v is not None}
     if not file.is_file():
         raise BrokenFile(f"{file} is no file")
-    told = facts.gather(file, file, mdoc.find(file), words)
+    told = facts.gather(file, file.name, mdoc.find(file), words)
     if told.error:
         raise BrokenFile(told.error)
     user = ("user", Settings(user_file(), lambda: words).values)

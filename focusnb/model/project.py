@@ -216,12 +216,19 @@ class Project:
             w: v for w, v in self.words.read(values, name).items() if v is not None
         }
         with self.store.transaction() as connection:
-            cursor = connection.execute(
-                "insert into image (place, name, recorded, cells, document, revision) values (?, ?, ?, '{}', '{}', 0)",
-                (group, name, recorded),
-            )
-            image = int(cursor.lastrowid or 0)
-            (self.root / group / f"{image:010d}").mkdir(parents=True)
+            while True:
+                cursor = connection.execute(
+                    "insert into image (place, name, recorded, cells, document, revision)"
+                    " values (?, ?, ?, '{}', '{}', 0)",
+                    (group, name, recorded),
+                )
+                image = int(cursor.lastrowid or 0)
+                folder = self.root / group / f"{image:010d}"
+                folder.mkdir(parents=True, exist_ok=True)
+                if not any(folder.iterdir()):
+                    break
+                # A crash of the computer took the row and left the folder: its number is not used again.
+                connection.execute("delete from image where id = ?", (image,))
             self.save_document(connection, image, document)
         return Image(self, image)
 
