@@ -136,7 +136,7 @@ def thon(
     )  # fmt: skip
     if resolution is not None:
         fitted = np.where(s > 1 / resolution, 0.5 + 0.3 * (fitted - 0.5), fitted)
-    measured = _levelled(shown)
+    measured = _levelled(tone.shrink(shown, side))
     black, white = tone.contrast(measured, low=3, high=97, reach=3)
     left = tone.grey(measured, black, white).resize((side, side), Image.Resampling.BICUBIC)
     drawn = tone.grey(fitted, -0.1, 1.15)
