@@ -77,8 +77,8 @@ def repair(frame: ArrayLike, bad: ArrayLike, *, rng: np.random.Generator) -> NDA
     """The frame with bad pixels replaced by values of good pixels nearby: float32 (y, x).
 
     A value drawn from the neighbourhood, not its mean, keeps the noise what it is elsewhere (a
-    smooth patch would correlate with itself in every frame). Wide defects are filled from a
-    neighbourhood that grows until it has good pixels.
+    smooth patch would correlate with itself in every frame). What lies inside a wide defect is
+    drawn from around the nearest good pixel.
 
     Parameters
     ----------
@@ -95,19 +95,19 @@ def repair(frame: ArrayLike, bad: ArrayLike, *, rng: np.random.Generator) -> NDA
     y, x = np.nonzero(bad)
     if y.size == 0:
         return out
-    reach = np.full(y.size, 4)  # draws come from ±4 pixels around the nearest good one at first
-    nearest = _nearest_good(bad, y, x)
-    todo = np.arange(y.size)
-    for _ in range(12):
-        offset = rng.integers(-reach[todo], reach[todo] + 1, size=(2, todo.size))
-        j = np.clip(nearest[0][todo] + offset[0], 0, out.shape[0] - 1)
-        i = np.clip(nearest[1][todo] + offset[1], 0, out.shape[1] - 1)
+    todo, from_y, from_x = np.arange(y.size), y, x
+    for attempt in range(8):
+        if attempt == 3:  # what is left lies inside a wide defect: go to the nearest good pixel
+            from_y, from_x = _nearest_good(bad, y, x)
+        offset = rng.integers(-4, 5, size=(2, todo.size))
+        j = np.clip(from_y[todo] + offset[0], 0, out.shape[0] - 1)
+        i = np.clip(from_x[todo] + offset[1], 0, out.shape[1] - 1)
         good = ~bad[j, i]
         out[y[todo[good]], x[todo[good]]] = out[j[good], i[good]]
         todo = todo[~good]
         if todo.size == 0:
             return out
-    out[y[todo], x[todo]] = out[nearest[0][todo], nearest[1][todo]]
+    out[y[todo], x[todo]] = out[from_y[todo], from_x[todo]]
     return out
 
 

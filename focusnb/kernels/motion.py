@@ -363,11 +363,11 @@ def early_late(
 ) -> tuple[float, float]:
     """`drift_early` and `drift_late`: the way before and after `split` e/Å², Å.
 
-    As RELION does (motioncorr_runner.cpp): the movement into a frame is early when the dose up to
-    the beginning of that frame, prior dose included, is below the split. Both add up to the total.
+    As RELION does: the movement into a frame is early when the dose up to the end of that frame,
+    prior dose included, is not above the split. Both add up to the total.
     """
     xy = np.asarray(shifts, np.float64).reshape(-1, 2)
     number = np.nonzero(np.isfinite(xy).all(axis=1))[0]
-    early = prior_dose + dose_per_frame * number[1:] < split
+    early = prior_dose + dose_per_frame * (number[1:] + 1) <= split + 1e-6
     steps = _steps(xy)
     return float(steps[early].sum()), float(steps[~early].sum())

@@ -135,9 +135,13 @@ def gain_warnings(*, integers: bool, gain: bool, gain_corrected: bool | None) ->
     gain_corrected : what the header or the user says of the frames; None when unknown
     """
     if gain and gain_corrected:
-        return ["a gain reference is given, but the frames are gain-corrected already: it would be"
-                " applied twice; leave gain empty, or set gain_corrected to no"]
+        return [
+            "a gain reference is given, but the frames are gain-corrected already: it would be"
+            " applied twice; leave gain empty, or set gain_corrected to no"
+        ]
     if integers and not gain and not gain_corrected:
-        return ["the frames are integers and no gain reference is given: "
-                "give gain, or set gain_corrected to yes"]
+        return [
+            "the frames are integers and no gain reference is given: "
+            "give gain, or set gain_corrected to yes"
+        ]
     return []

@@ -1,0 +1,162 @@
+import shutil
+import subprocess
+
+import made
+import mrcfile
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from focusnb.errors import BadData
+from focusnb.kernels import ctf
+
+few = settings(max_examples=40, deadline=None)
+
+
+def mean(fit):
+    return 0.5 * (fit.defocus_u + fit.defocus_v)
+
+
+@pytest.mark.parametrize(
+    ("voltage", "expected"), [(300, 0.0196875), (200, 0.0250793), (100, 0.0370144)]
+)
+def test_truth_wavelengths(voltage, expected):
+    assert ctf.wavelength(voltage) == pytest.approx(expected, abs=2e-7)
+
+
+def test_convention_protein_is_dark_at_underfocus():
+    assert ctf.transfer(0.0, defocus_u=15000, voltage=300) == pytest.approx(-0.07)
+    assert ctf.transfer(0.02, defocus_u=15000, voltage=300) < -0.07
+
+
+def test_convention_defocus_u_is_along_the_angle_from_column_to_row():
+    lens = {"defocus_u": 20000, "defocus_v": 10000, "defocus_angle": 30, "voltage": 300}
+    along = ctf.transfer(0.05, np.deg2rad(30), **lens)
+    across = ctf.transfer(0.05, np.deg2rad(120), **lens)
+    assert along == pytest.approx(ctf.transfer(0.05, defocus_u=20000, voltage=300))
+    assert across == pytest.approx(ctf.transfer(0.05, defocus_u=10000, voltage=300))
+
+
+@few
+@given(s=st.floats(0, 0.5), azimuth=st.floats(-7, 7), angle=st.floats(-90, 90))
+def test_law_the_ctf_is_the_same_in_opposite_directions(s, azimuth, angle):
+    lens = {"defocus_u": 20000, "defocus_v": 15000, "defocus_angle": angle, "voltage": 300}
+    there, back = (ctf.transfer(s, azimuth + turn, **lens) for turn in (0, np.pi))
+    assert there == pytest.approx(back, abs=1e-6)
+
+
+@few
+@given(s=st.floats(0, 0.4), phase_shift=st.floats(-180, 180))
+def test_law_half_a_turn_of_phase_changes_the_sign(s, phase_shift):
+    values = [
+        ctf.transfer(s, defocus_u=15000, voltage=300, phase_shift=phase_shift + turn)
+        for turn in (0, 180)
+    ]
+    assert values[0] == pytest.approx(-values[1], abs=1e-6)
+
+
+@pytest.mark.program
+@pytest.mark.skipif(not shutil.which("relion_ctf_toolbox"), reason="relion is not installed")
+def test_second_opinion_ours_is_the_negative_of_relions(tmp_path):
+    box, pixel = 128, 1.5
+    values = {"angpix": pixel, "box": box, "kV": 200, "Q0": 0.1, "Cs": 2.0, "defU": 18000}
+    values |= {"defV": 14000, "defAng": 25, "phase_shift": 20, "simulate": tmp_path / "ctf.mrc"}
+    command = ["relion_ctf_toolbox"]
+    for name, value in values.items():
+        command += [f"--{name}", str(value)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    theirs = mrcfile.read(tmp_path / "ctf.mrc")
+    s = np.fft.fftshift(np.fft.fftfreq(box, pixel))
+    sy, sx = np.meshgrid(s, s, indexing="ij")
+    ours = ctf.transfer(
+        np.hypot(sx, sy),
+        np.arctan2(sy, sx),
+        defocus_u=18000,
+        defocus_v=14000,
+        defocus_angle=25,
+        voltage=200,
+        spherical_aberration=2.0,
+        amplitude_contrast=0.1,
+        phase_shift=20,
+    )
+    inside = (np.hypot(sx, sy) < 0.3) & (sx > s[0]) & (sy > s[0])
+    assert_allclose(ours[inside], -theirs[inside], atol=2e-3)
+
+
+@pytest.mark.parametrize("defocus", [3000.0, 8000.0, 20000.0, 50000.0])
+def test_truth_defocus_within_a_hundred_angstrom(rng, defocus):
+    fit = ctf.fit(made.micrograph(rng, defocus=defocus), pixel_size=1.06, voltage=300)
+    assert mean(fit) == pytest.approx(defocus, abs=100)
+    assert fit.resolution < 9
+
+
+def test_truth_astigmatism_and_its_direction(rng):
+    picture = made.micrograph(rng, defocus=15000, astigmatism=1500, angle=-70)
+    fit = ctf.fit(picture, pixel_size=1.06, voltage=300)
+    assert mean(fit) == pytest.approx(15000, abs=100)
+    assert fit.astigmatism == pytest.approx(1500, abs=150)
+    assert fit.defocus_angle == pytest.approx(-70, abs=4)
+    assert fit.defocus_u >= fit.defocus_v
+
+
+def test_convention_turning_the_picture_turns_the_angle(rng):
+    picture = made.micrograph(rng, defocus=15000, astigmatism=2000, angle=20, side=768)
+    turned = ctf.fit(picture.T, pixel_size=1.06, voltage=300)  # column and row change places
+    assert turned.defocus_angle == pytest.approx(70, abs=4)
+
+
+def test_law_the_fit_does_not_depend_on_offset_and_scale(rng):
+    picture = made.micrograph(rng, defocus=15000, side=512)
+    first = ctf.fit(picture, pixel_size=1.06, voltage=300)
+    second = ctf.fit(picture * 7 + 300, pixel_size=1.06, voltage=300)
+    assert mean(second) == pytest.approx(mean(first), abs=3)
+    assert second.score == pytest.approx(first.score, abs=1e-3)
+
+
+def test_a_phase_shift_is_found_on_request(rng):
+    picture = made.micrograph(rng, defocus=10000, contrast=0.1)
+    # a picture without phase plate, asked for one: the answer is none, or half a turn
+    fit = ctf.fit(picture, pixel_size=1.06, voltage=300, phase_shift=(0.0, 170.0))
+    assert min(abs(fit.phase_shift % 180), 180 - abs(fit.phase_shift % 180)) < 15
+    assert mean(fit) == pytest.approx(10000, abs=250)
+
+
+def test_noise_without_rings_has_no_resolution(rng):
+    fit = ctf.fit(rng.poisson(30, (1024, 1024)), pixel_size=1.0, voltage=300)
+    assert fit.resolution is None
+    assert fit.score < 0.1
+
+
+def test_curves_belong_together(rng):
+    fit = ctf.fit(made.micrograph(rng, side=512), pixel_size=1.06, voltage=300)
+    sizes = {c.shape for c in (fit.frequencies, fit.profile, fit.model, fit.quality)}
+    assert len(sizes) == 1
+    assert fit.model == pytest.approx(
+        ctf.transfer(fit.frequencies, defocus_u=mean(fit), voltage=300) ** 2
+    )
+    assert fit.spectrum.values.shape == (fit.spectrum.box, fit.spectrum.box)
+
+
+def test_a_picture_narrower_than_the_box_is_fitted_too(rng):
+    picture = made.micrograph(rng, defocus=12000, contrast=0.15)[:400, :800]
+    fit = ctf.fit(picture, pixel_size=1.06, voltage=300)
+    assert mean(fit) == pytest.approx(12000, abs=200)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"picture": np.ones((512, 512))}, "constant"),
+        ({"picture": np.eye(64)}, "at least 128"),
+        ({"high": 40.0}, "larger one"),
+        ({"defocus_low": 9000.0, "defocus_high": 8000.0}, "nothing"),
+        ({"pixel_size": -1.0}, "pixel size"),
+        ({"pixel_size": 20.0}, "nothing to fit"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused_with_a_sentence(change, words):
+    arguments = {"picture": np.eye(512), "pixel_size": 1.0, "voltage": 300.0} | change
+    with pytest.raises(BadData, match=words):
+        ctf.fit(arguments.pop("picture"), **arguments)
