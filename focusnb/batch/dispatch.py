@@ -119,6 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--inline", action="store_true", help="one batch at a time, in this process"
     )
     told = parser.parse_args(arguments)
+    handler = None
     try:
         file = log_file(Project.open(told.project))
         if file.exists() and file.stat().st_size > BIG:
@@ -135,6 +136,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception:
         logger.exception("the dispatcher broke; the batches wait for the next one")
         return 1
+    finally:
+        if handler is not None:
+            logger.removeHandler(handler)
+            handler.close()
     return 0
 
 

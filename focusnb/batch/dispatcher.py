@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from sqlite3 import DatabaseError, Row
 
@@ -167,7 +167,8 @@ class Dispatcher:
                     task.image, task.scratch, "cancelled", "cancelled on request", trial=task.trial
                 )
             elif error is not None:
-                logger.error("batch %d broke its worker", task.batch, exc_info=error)
+                logger.error("batch %d met a fault", task.batch, exc_info=error)
+                outcome = replace(outcome, message=f"{type(error).__name__}: {error}")
             said = self.queue.finish(*fence, outcome)
         if said:
             logger.info("batch %d: %s %s", task.batch, outcome.state, outcome.message)

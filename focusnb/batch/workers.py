@@ -150,6 +150,8 @@ class Dask:
                 processes=True,
                 host="127.0.0.1",
                 dashboard_address=None,
+                # Its small HTTP server cannot be left out: any free port, not the well-known one.
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
                 memory_limit=0,
                 silence_logs=logging.ERROR,
             )
