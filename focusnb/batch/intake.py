@@ -151,7 +151,8 @@ class Intake:
 
     def bring(self, path: Path, added: Added) -> Image | None:
         """Bring in one file; what is wrong with it is told in `added`, never raised."""
-        path = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - links stay links
+        path = path.expanduser() if path.parts[:1] == ("~",) else path
+        path = Path(os.path.abspath(path))  # noqa: PTH100 - links stay links
         try:
             if not path.exists():
                 raise BadValue(f"{path}: there is no such file")

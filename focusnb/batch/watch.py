@@ -238,7 +238,7 @@ class Watcher:
         if mdoc is not None and mdoc_stamp is not None:
             self._remember(str(mdoc.relative_to(self.folder)), mdoc_stamp, outcome, image.id, "")
         self._since.pop(rel, None)
-        if not added.images:
+        if not added.images and not self._was_lost(image):
             return []
         newest = stamp[1] >= self._newest
         self._newest = max(self._newest, stamp[1])
@@ -279,6 +279,14 @@ class Watcher:
         for image in left:
             self._hand_on(image, False)
         return left
+
+    def _was_lost(self, image: Image) -> bool:
+        """Tell whether an image was never queued: who brought it in died before that."""
+        rows = self.project.store.rows(
+            "select 1 from batch where image = ? union select 1 from image where id = ? and place = ?",
+            (image.id, image.id, TRASH),
+        )
+        return not rows and not image.document["runs"]
 
     def _hand_on(self, image: Image, top: bool) -> None:
         if image.error is not None:

@@ -142,7 +142,9 @@ def test_movie_aligned_stack_and_average_of_one_stem_are_one_image(project, came
     assert [image.name for image in added.images] == ["s.tif", "s2.tif"]
     document = added.images[0].document
     assert set(document["originals"]) == {"movie", "aligned", "average"}
-    assert {p.name for p in (added.images[0].folder / "raw").iterdir()} == {f.name for f in files[:3]}
+    assert {p.name for p in (added.images[0].folder / "raw").iterdir()} == {
+        f.name for f in files[:3]
+    }
 
 
 @pytest.mark.parametrize("suffix", [".mrc", ".tif"])

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 from focusnb import formats
-from focusnb.batch import watch
+from focusnb.batch import intake, watch
 from focusnb.errors import BadProject, BadValue
 from focusnb.model.project import Project
 
@@ -203,7 +203,6 @@ def test_a_restarted_watcher_goes_on_where_it_was(project, camera, clock, submit
     table = {"folder": str(camera), "settle": 0.0}
     movie(camera / "a.tif")
     watch.Watcher(project, table, clock=clock, submit=submitted).scan()
-    project["g1/0000000001"].project["g1/0000000001"]
     with project.store.transaction() as connection:
         connection.execute(
             "insert into batch (image, steps, position, submitted) values (1, 'motion', 0, 0)"
@@ -224,6 +223,17 @@ def test_what_was_imported_but_never_queued_is_queued_after_a_restart(
     assert names(again.scan()) == ["a.tif"]
     assert again.scan() == []
     assert submitted.names == ["a.tif"]
+
+
+def test_what_was_imported_by_an_importer_that_died_is_queued_when_it_is_met(
+    project, camera, clock, submitted
+):
+    intake.add(project, movie(camera / "a.tif"))  # and then it is killed
+    table = {"folder": str(camera), "settle": 0.0}
+    watcher = watch.Watcher(project, table, clock=clock, submit=submitted)
+    assert names(watcher.scan()) == ["a.tif"]
+    assert submitted.names == ["a.tif"]
+    assert len(project) == 1
 
 
 def test_an_image_of_the_trash_does_not_come_back(project, camera, clock, submitted):
@@ -337,9 +347,7 @@ class TestStored:
         watch.store(project, camera)
         watch.store(project, tmp_path / "other", subfolders=True)
         assert watch.forget(project, camera)
-        assert watch.stored(project) == [
-            {"folder": str(tmp_path / "other"), "subfolders": True}
-        ]
+        assert watch.stored(project) == [{"folder": str(tmp_path / "other"), "subfolders": True}]
         assert watch.forget(project, tmp_path / "other")
         assert not watch.forget(project, tmp_path / "other")
         assert watch.stored(project) == []
