@@ -223,7 +223,7 @@ def _queue(args: argparse.Namespace) -> None:
         show.as_json(rows)
         return
     show.table(
-        [[r["id"], r["state"], r["image"], r["name"], r["steps"], f"{100 * r.get('fraction', 0):.0f} %" if r["state"] == "running" else "", r["message"]] for r in rows],
+        [_line(r) for r in rows],
         ("batch", "state", "image", "name", "steps", "done", "message"),
     )  # fmt: skip
     print(
@@ -278,3 +278,8 @@ def _export(args: argparse.Namespace) -> None:
         show.as_json(asdict(summary))
     else:
         print(summary)
+
+
+def _line(row: dict[str, Any]) -> list[Any]:
+    done = f"{100 * row.get('fraction', 0):.0f} %" if row["state"] == "running" else ""
+    return [*(row[c] for c in ("id", "state", "image", "name", "steps")), done, row["message"]]
