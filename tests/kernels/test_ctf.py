@@ -1,12 +1,12 @@
 import shutil
 import subprocess
 
-import made
 import mrcfile
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernels import made
 from numpy.testing import assert_allclose
 
 from focusnb.errors import BadData

@@ -1,8 +1,8 @@
-import made
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernels import made
 from numpy.testing import assert_allclose
 
 from focusnb.errors import BadData
@@ -170,3 +170,8 @@ def test_convention_early_ends_with_the_last_frame_that_is_not_above_the_split()
     way = np.stack([np.arange(24.0), np.zeros(24)], axis=1)
     assert motion.early_late(way, dose_per_frame=1.7154) == (1, 22)
     assert motion.early_late(way, dose_per_frame=1.7154, prior_dose=10) == (0, 23)
+
+
+def test_frames_that_are_not_finite_are_not_summed():
+    with pytest.raises(BadData, match="NaN"):
+        motion.correct(np.full((2, 8, 8), np.nan), np.zeros((2, 2)), pixel_size=1)
