@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from focusnb import formats
 from focusnb.batch import intake, placing
 from focusnb.errors import BadValue

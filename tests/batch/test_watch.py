@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+
 from focusnb import formats
 from focusnb.batch import intake, watch
 from focusnb.errors import BadProject, BadValue
