@@ -24,7 +24,8 @@ def start(project: Project, *, stay_with: int | None = None) -> subprocess.Popen
     """Start a dispatcher as a process of its own; None when one runs already.
 
     stay_with: pid of a process; the dispatcher stays while that lives, otherwise it leaves when
-    the queue is empty. Two started at the same time are harmless: one of them leaves.
+    the queue is empty. Two started at the same time are harmless: one of them leaves. Whoever needs
+    a dispatcher for long calls this again now and then: one that was started by others leaves.
     """
     if Lease(project.store).current() is not None:
         return None

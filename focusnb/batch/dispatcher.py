@@ -15,7 +15,7 @@ from focusnb.batch.lease import Lease
 from focusnb.batch.queue import Queue
 from focusnb.batch.task import CANCEL, Task, build
 from focusnb.batch.workers import WorkerLost, Workers
-from focusnb.errors import FocusError
+from focusnb.errors import FocusError, MissingProduct
 from focusnb.model import moves, record
 from focusnb.model.project import Project
 from focusnb.model.record import Outcome
@@ -119,6 +119,10 @@ class Dispatcher:
     def _launch(self, row: Row, free: list[int]) -> None:
         try:
             task = build(self.project, dict(row), threads=self.threads)
+            if not Path(task.home).is_dir():
+                raise MissingProduct(
+                    f"{task.home} is gone; put the image's folder back, or trash the image"
+                )
             processor = self._workers.place(task, free)
         except Exception as error:
             self._refuse(row, error)
@@ -166,7 +170,7 @@ class Dispatcher:
                 outcome = Outcome(
                     task.image, task.scratch, "cancelled", "cancelled on request", trial=task.trial
                 )
-            elif error is not None:
+            elif error is not None and not isinstance(error, FocusError):
                 logger.error("batch %d met a fault", task.batch, exc_info=error)
                 outcome = replace(outcome, message=f"{type(error).__name__}: {error}")
             said = self.queue.finish(*fence, outcome)
@@ -203,6 +207,7 @@ class Dispatcher:
             except (FocusError, OSError, DatabaseError):
                 logger.exception("the attendant stumbled; it goes on")
             turns += 1
+        self.project.store.close()  # this thread's own connection
 
     def _care(self) -> None:
         if not self.lease.beat():

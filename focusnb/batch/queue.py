@@ -235,10 +235,18 @@ class Queue:
         """
         try:
             return self._finish(batch, try_, holder, outcome)
-        except (FocusError, OSError) as error:
-            text = f"the results could not be recorded: {error}"
-            failed = Outcome(outcome.image, outcome.scratch, "failed", text, trial=outcome.trial)
+        except sqlite3.Error:
+            raise  # nothing can be written at all: the batch stays the holder's
+        except Exception as error:
+            reason = str(error) if isinstance(error, FocusError | OSError) else repr(error)
+            text = f"the results could not be recorded: {reason}"
+            failed = replace(outcome, state="failed", message=text, runs=(), files=(), step="")
+        try:
             return self._finish(batch, try_, holder, failed)
+        except sqlite3.Error:
+            raise
+        except Exception:  # not even that: the image's document itself is broken
+            return self._finish(batch, try_, holder, failed, only_row=True)
 
     def give_back(self, batch: int, try_: int, holder: str, reason: str) -> bool:
         """Let a running batch wait again, at its old position; False when it was not this try's."""
@@ -292,7 +300,9 @@ class Queue:
 
     # -- inside transactions ------------------------------------------------------------------
 
-    def _finish(self, batch: int, try_: int, holder: str, outcome: Outcome) -> bool:
+    def _finish(
+        self, batch: int, try_: int, holder: str, outcome: Outcome, *, only_row: bool = False
+    ) -> bool:
         values = {
             "batch": batch,
             "try": try_,
@@ -305,7 +315,7 @@ class Queue:
             row = connection.execute(query("finish"), values).fetchone()
             if row is None:
                 return False
-            notes = record.record(self.project, connection, outcome)
+            notes = [] if only_row else record.record(self.project, connection, outcome)
             self._note(connection, outcome.state, row, outcome.message)
             for text in notes:
                 self._note(connection, "note", row, text)

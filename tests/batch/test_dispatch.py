@@ -1,3 +1,4 @@
+import shutil
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -169,6 +170,15 @@ def test_a_batch_of_which_no_task_can_be_made_fails_with_the_reason(project, que
     run_inline(project)
     assert "no step is called 'nonsense'" in queue.listing()[0]["message"]
     assert queue.states([a]) == {a: "failed"}
+
+
+def test_an_image_without_its_folder_fails_and_gets_no_new_one(project, queue):
+    folder = project.folder(1)
+    shutil.rmtree(folder)
+    queue.submit([1], ["count"])
+    run_inline(project)
+    assert "is gone" in queue.listing()[0]["message"]
+    assert not folder.exists()
 
 
 def test_a_stopped_dispatcher_gives_back_what_runs(project, queue, puppets, monkeypatch):

@@ -397,3 +397,12 @@ def test_the_database_itself_refuses_two_running_batches_of_one_image(queue, hol
         queue.store.transaction() as connection,
     ):
         connection.execute("update batch set state = 'running'")
+
+
+def test_a_broken_document_fails_its_batch_and_stops_nobody(queue, holder, project):
+    a, b = queue.submit([1, 2], ["count"])
+    with project.store.transaction() as connection:
+        connection.execute("update image set document = '{}' where id = 1")
+    assert end(queue, queue.take(holder), holder)
+    assert queue.take(holder)["id"] == b
+    assert queue.states([a]) == {a: "failed"}
