@@ -1,37 +1,55 @@
-# Two commands are all a newcomer needs: `make demo` and `make test`.
+# Two commands are all a newcomer needs: `make demo` and `make test`. The others are habits.
+#
+#   make demo [DEMO='--movies 4 --keep-open']     a simulated session, processed live
+#   make test [TESTS=tests/model] [WORKERS=4]     lint, then the tests
+#   make lint · make format · make wheel · make bench · make clean
 
-# The first Python >= 3.11 that really runs and can make a virtual environment (a name on PATH may be an empty shim).
+# The first Python >= 3.11 that really runs and can make a virtual environment (a name on the PATH may be an empty shim).
 PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
-PYTHON ?= $(firstword $(foreach p,$(PYTHONS),$(shell $(p) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(p))))
+WHOLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(firstword $(foreach p,$(PYTHONS),$(shell $(p) -c '$(WHOLE)' >/dev/null 2>&1 && echo $(p))))
 BIN := .venv/bin
 
-.PHONY: demo test test-programs lint docs bench bundle clean
+WORKERS ?= 2
+# loadfile: the tests of one file share one process, and with it what they have set up (servers, browsers, projects)
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+.PHONY: demo test lint format wheel bench test-programs clean
 
 demo: .venv/ready
-	$(BIN)/focusnb demo $(DEMO)
+	@$(BIN)/focusnb demo $(DEMO)
 
 test: .venv/ready test-programs lint
-	$(BIN)/python -m pytest $(TESTS)
+	@$(PYTEST) $(TESTS)
 
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/codespell focusnb widgets dashboards docs tests benchmarks README.md CHANGES.md
+	$(BIN)/codespell
+
+format: .venv/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: .venv/ready
+	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/run.py $(BENCH)
 
-# Programs that only tests need: chromium, relion, tcsh, nginx, node. Installed from Debian where that is wanted (CI, as root).
+# Programs that only tests need: chromium, relion, tcsh, nginx, node. Installed from Debian only in CI, as root.
 test-programs:
 	@sh tests/programs/install.sh
 
+# Made again when pyproject.toml changes; a half-made or moved environment is made anew.
 .venv/ready: pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then sh tests/programs/python-missing.sh; exit 1; fi
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@echo "installing focusnb and what it needs into .venv (a few minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
 clean:
-	rm -rf .venv demo-session
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
