@@ -1,0 +1,205 @@
+"""The pages' server: our voila, which shows one page, serves its own files only and asks nobody outside.
+
+``python -m focusnb_widgets.server FEED_FOLDER… [--host 127.0.0.1] [--port 8866]`` prints the page's
+address and serves until it is told to end (SIGTERM or Ctrl-C); its kernels end with it.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import bokeh
+import tornado.httpserver
+import tornado.netutil
+import tornado.web
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from voila.app import Voila
+from voila.utils import url_path_join
+
+from focusnb.errors import FocusError, QueueError
+from focusnb.monitor.places import dashboards_dir
+
+BOKEH = Path(bokeh.__file__).parent / "server" / "static"
+# Front-end extensions that our pages need; without the first voila shows no widget at all.
+EXTENSIONS = [
+    "@voila-dashboards/widgets-manager8",
+    "@jupyter-widgets/jupyterlab-manager",
+    "anywidget",
+]
+POOL = 2  # kernels that wait for visitors
+PORTS = 50  # how many ports are tried
+IDLE = 60  # seconds after which a kernel ends that nobody is connected to and that does nothing
+
+
+class OwnPython(KernelSpecManager):
+    """One kernel: this very Python. Kernels that other programs installed are not looked at."""
+
+    def find_kernel_specs(self) -> dict[str, str]:
+        """Name the one kernel."""
+        return {"python3": ""}
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        """Give it, whatever it is called in a notebook."""
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=argv, display_name="focusnb", language="python")
+
+
+class Alive(tornado.web.RequestHandler):
+    """Says that the server is there; starts no kernel."""
+
+    def get(self) -> None:
+        """Answer with nothing."""
+        self.set_header("Cache-Control", "no-store")
+        self.set_status(204)
+
+
+class BokehFiles(tornado.web.StaticFileHandler):
+    """BokehJS, which browsers may keep: its version is that of this installation."""
+
+    def set_extra_headers(self, path: str) -> None:
+        """Let browsers keep it for an hour."""
+        self.set_header("Cache-Control", "public, max-age=3600")
+
+
+class Server(Voila):
+    """Voila with one page; its folder's files, other paths and templates by request are not served."""
+
+    name = "voila"
+    sockets: list[socket.socket]
+
+    def init_handlers(self) -> list[Any]:
+        """Give our handlers, then voila's without those that serve files or start kernels by the way."""
+        under = self.server_url
+        kept = []
+        for handler in super().init_handlers():
+            pattern = handler[0]
+            if "/voila/files/" in pattern or "/voila/api/shutdown/" in pattern:
+                continue
+            if pattern == url_path_join(under, r"/(.*)"):
+                # any other path is unknown: a stray request (favicon.ico, a scanner) starts no kernel
+                handler = (url_path_join(under, r"/()"), *handler[1:])
+            kept.append(handler)
+        return [
+            (url_path_join(under, r"/alive"), Alive),
+            (
+                url_path_join(under, r"/bokeh/static/(js/bokeh\.min\.js)"),
+                BokehFiles,
+                {"path": BOKEH},
+            ),
+            *kept,
+        ]
+
+    def listen(self) -> None:
+        """Serve on the sockets that were opened before, until a signal comes."""
+        server = tornado.httpserver.HTTPServer(self.app)
+        server.add_sockets(self.sockets)
+        host = f"[{self.ip}]" if ":" in self.ip else self.ip
+        say(f"http://{host}:{self.port}{self.base_url}")
+        loop = asyncio.get_event_loop()
+        ended = loop.create_future()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, lambda: ended.done() or ended.set_result(None))
+        try:
+            loop.run_until_complete(ended)
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.add_signal_handler(number, lambda: None)
+            server.stop()
+            loop.run_until_complete(self._end())
+
+    async def _end(self) -> None:
+        with contextlib.suppress(Exception):  # a kernel that is just starting may be half there
+            await asyncio.wait_for(self.kernel_manager.shutdown_all(now=True), 10)
+
+
+def say(text: str) -> None:
+    """Print one line at once: whoever started us waits for it."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def open_sockets(host: str, port: int) -> tuple[int, list[socket.socket]]:
+    """Listen at an address; a port that is taken makes way for the next free one."""
+    for number in range(port, min(port + PORTS, 65536)):
+        try:
+            return number, tornado.netutil.bind_sockets(number, host)
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise QueueError(
+                    f"no page can be served at {host}:{number}: {error.strerror or error};"
+                    " choose another --host"
+                ) from None
+    raise QueueError(f"ports {port} to {port + PORTS - 1} of {host} are all taken; choose a --port")
+
+
+def settings(host: str, port: int) -> list[str]:
+    """Give voila's settings as its command line."""
+    dashboards = dashboards_dir()
+    return [
+        str(dashboards / "monitor.ipynb"),
+        f"--Voila.ip={host}",
+        f"--Voila.port={port}",
+        "--Voila.open_browser=False",
+        "--Voila.log_level=ERROR",
+        "--VoilaConfiguration.template=focusnb",
+        "--VoilaConfiguration.allow_template_override=NO",
+        "--VoilaConfiguration.allow_theme_override=NO",
+        "--VoilaConfiguration.preheat_kernel=True",
+        f"--VoilaConfiguration.default_pool_size={POOL}",
+        "--VoilaConfiguration.kernel_spec_manager_class=focusnb_widgets.server.OwnPython",
+        *(f"--VoilaConfiguration.extension_allowlist={name}" for name in EXTENSIONS),
+        f"--MappingKernelManager.cull_idle_timeout={IDLE}",
+        "--MappingKernelManager.cull_interval=20",
+    ]
+
+
+def serve(feeds: Sequence[Path], host: str, port: int) -> None:
+    """Serve the monitoring page of these feeds until a signal comes."""
+    number, sockets = open_sockets(host, port)
+    dashboards = dashboards_dir()
+    os.environ["FOCUSNB_FEED"] = os.pathsep.join(str(feed) for feed in feeds)
+    places = [str(dashboards), *filter(None, [os.environ.get("JUPYTER_PATH")])]
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(places)
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = (
+        "1"  # kernels warn about frozen modules otherwise
+    )
+    logging.getLogger("tornado.access").setLevel(logging.ERROR)
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    with tempfile.TemporaryDirectory(prefix="focusnb-page-") as connections:
+        server = Server(connection_dir_root=connections)
+        server.sockets = sockets
+        server.initialize(settings(host, number))
+        server.start()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser(
+        prog="python -m focusnb_widgets.server", description="Serve the monitoring page of feeds."
+    )
+    parser.add_argument("feeds", metavar="FEED_FOLDER", type=Path, nargs="+")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
+    parser.add_argument("--port", type=int, default=8866, help="port, or the next free one")
+    given = parser.parse_args(arguments)
+    try:
+        serve([feed.expanduser().absolute() for feed in given.feeds], given.host, given.port)
+    except FocusError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
