@@ -77,10 +77,14 @@ class Progress:
 
 def _one_line(value: Any) -> str:
     text = "" if value is None else str(value)
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else "␤" for c in text)
 
 
 def _width(text: str) -> int:
+    if not text or max(text) < "\u0300":  # before the first combining and the first wide letter
+        return len(text)
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
         for c in text

@@ -121,7 +121,7 @@ def _read(
     if len(spectra) > 1:
         hot = defects.hot_pixels(total, frames=len(spectra))
         if 0 < len(hot) < 0.01 * total.size:
-            bad = defects.points(hot, total.shape)
+            bad = defects.prepare(defects.points(hot, total.shape))
             spectra, total, covered = _crop_all(frames, bad, pixel_size, report, workers)
     small = _small_shape(covered, pixel_size)
     coarse = pixel_size * np.array([covered[1] / small[1], covered[0] / small[0]])
@@ -137,7 +137,7 @@ def _small_shape(shape: tuple[int, int], pixel_size: float) -> tuple[int, int]:
 
 def _crop_all(
     frames: Iterable[ArrayLike],
-    bad: NDArray | None,
+    bad: defects.Bad | None,
     pixel_size: float,
     report: Report | None,
     workers: int,

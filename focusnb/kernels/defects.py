@@ -4,6 +4,7 @@ Lists are MotionCor2's: x y width height, 0-based, the lower left corner, in MRC
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.ndimage
@@ -73,7 +74,32 @@ def _median_around(array: NDArray, y: NDArray, x: NDArray) -> NDArray:
     return np.median([wide[y + j, x + i] for j, i in steps], axis=0)
 
 
-def repair(frame: ArrayLike, bad: ArrayLike, *, rng: np.random.Generator) -> NDArray:
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """Bad pixels of a camera, prepared once for all frames; made by `prepare`."""
+
+    mask: NDArray  # bool (y, x)
+    y: NDArray
+    x: NDArray
+    nearest: tuple[NDArray, NDArray]  # row and column of the good pixel nearest to each
+
+
+def prepare(bad: ArrayLike) -> Bad:
+    """Find what `repair` needs of a mask, bool (y, x), and what takes long, once for all frames.
+
+    Raises BadData when no pixel is good.
+    """
+    mask = np.asarray(bad, bool)
+    if mask.all():
+        raise BadData("every pixel is declared bad; check the list of defects")
+    y, x = np.nonzero(mask)
+    if y.size == 0:
+        return Bad(mask, y, x, (y, x))
+    near = scipy.ndimage.distance_transform_edt(mask, return_distances=False, return_indices=True)
+    return Bad(mask, y, x, (near[0][y, x], near[1][y, x]))
+
+
+def repair(frame: ArrayLike, bad: ArrayLike | Bad, *, rng: np.random.Generator) -> NDArray:
     """The frame with bad pixels replaced by values of good pixels nearby: float32 (y, x).
 
     A value drawn from the neighbourhood, not its mean, keeps the noise what it is elsewhere (a
@@ -83,35 +109,28 @@ def repair(frame: ArrayLike, bad: ArrayLike, *, rng: np.random.Generator) -> NDA
     Parameters
     ----------
     frame : (y, x)
-    bad : bool (y, x)
+    bad : bool (y, x), or what `prepare` made of it: quicker for many frames
     rng : where the draws come from; the same generator state gives the same result
     """
     out = np.array(frame, np.float32)
-    bad = np.asarray(bad, bool)
-    if bad.shape != out.shape:
-        raise BadData(f"the mask of bad pixels has the shape {bad.shape}, the frame {out.shape}")
-    if bad.all():
-        raise BadData("every pixel is declared bad; check the list of defects")
-    y, x = np.nonzero(bad)
-    if y.size == 0:
-        return out
+    if not isinstance(bad, Bad):
+        bad = prepare(bad)
+    if bad.mask.shape != out.shape:
+        raise BadData(
+            f"the mask of bad pixels has the shape {bad.mask.shape}, the frame {out.shape}"
+        )
+    y, x = bad.y, bad.x
     todo, from_y, from_x = np.arange(y.size), y, x
     for attempt in range(8):
+        if todo.size == 0:
+            return out
         if attempt == 3:  # what is left lies inside a wide defect: go to the nearest good pixel
-            from_y, from_x = _nearest_good(bad, y, x)
+            from_y, from_x = bad.nearest
         offset = rng.integers(-4, 5, size=(2, todo.size))
         j = np.clip(from_y[todo] + offset[0], 0, out.shape[0] - 1)
         i = np.clip(from_x[todo] + offset[1], 0, out.shape[1] - 1)
-        good = ~bad[j, i]
+        good = ~bad.mask[j, i]
         out[y[todo[good]], x[todo[good]]] = out[j[good], i[good]]
         todo = todo[~good]
-        if todo.size == 0:
-            return out
     out[y[todo], x[todo]] = out[from_y[todo], from_x[todo]]
     return out
-
-
-def _nearest_good(bad: NDArray, y: NDArray, x: NDArray) -> tuple[NDArray, NDArray]:
-    """Row and column of the good pixel nearest to each bad one."""
-    nearest = scipy.ndimage.distance_transform_edt(bad, return_distances=False, return_indices=True)
-    return nearest[0][y, x], nearest[1][y, x]

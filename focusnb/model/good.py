@@ -15,11 +15,12 @@ def reasons(cells: Mapping[str, Any], limits: Mapping[str, Any]) -> list[str]:
     if cells.get("error"):
         found.append(str(cells["error"]))
     resolution, limit = cells.get("ctf_resolution"), limits["good_ctf_resolution"]
-    if resolution is None and cells.get("ctf_score") is not None:
-        found.append("no Thon rings")
+    rings = resolution is not None or cells.get("ctf_score") is None
+    if not rings:
+        found.append("no Thon rings")  # and what was fitted to nothing says nothing
     elif resolution is not None and resolution > limit:
         found.append(f"CTF resolution {resolution:.1f} Å > {limit:.1f} Å")
-    defocus = cells.get("defocus")
+    defocus = cells.get("defocus") if rings else None
     if defocus is not None and defocus < limits["good_defocus_low"]:
         found.append(f"defocus {defocus / 1e4:.2f} µm < {limits['good_defocus_low'] / 1e4:.2f} µm")
     if defocus is not None and defocus > limits["good_defocus_high"]:
@@ -30,6 +31,8 @@ def reasons(cells: Mapping[str, Any], limits: Mapping[str, Any]) -> list[str]:
         ("iciness", "iciness {:.2f} > {:.2f}"),
     ):
         value = cells.get(word)
+        if word == "astigmatism" and not rings:
+            continue
         if value is not None and value > limits[f"good_{word}"]:
             found.append(text.format(value, limits[f"good_{word}"]))
     count = cells.get("mean_count")

@@ -47,7 +47,7 @@ class Movie:
     _stack: Stack | None = None
     _kept: dict[int, NDArray[Any]] = field(default_factory=dict)
     _gain: NDArray[np.float32] | None = None
-    _mask: NDArray[np.bool_] | None = None
+    _bad: defect_kernel.Bad | None = None
 
     def __len__(self) -> int:
         return self.last - self.first
@@ -110,16 +110,16 @@ class Movie:
         )
 
     def _repaired(self, frame: NDArray[np.float32], index: int) -> NDArray[np.float32]:
-        if self._mask is None:
+        if self._bad is None:
             listed = defect_format.read(Path(self.defects)) if self.defects else []
             mask = defect_kernel.mask(listed, self.shape[1:])
             for x, y in self.hot:
                 mask[y, x] = True
             if self._gain is not None:
                 mask |= self._gain == 0
-            self._mask = mask
+            self._bad = defect_kernel.prepare(mask)
         # The same frame gets the same values each time it is read.
-        return defect_kernel.repair(frame, self._mask, rng=np.random.default_rng(index))
+        return defect_kernel.repair(frame, self._bad, rng=np.random.default_rng(index))
 
     def _raw(self, index: int) -> NDArray[Any]:
         if index in self._kept:

@@ -1,6 +1,5 @@
 """The library as rows: one mapping per image, fast enough to ask for all the time."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -88,11 +87,14 @@ class Table:
             self._cells, self._revision, self._removed = {}, -1, removed
         if revision == self._revision:
             return
+        from pydantic_core import from_json
+
         changed = store.rows(
             "select id, place, name, flag, recorded, cells from image where revision > ? order by id",
             (self._revision,),
         )
-        parsed = json.loads("[" + ",".join(row["cells"] for row in changed) + "]")
+        # pydantic's parser takes half the time of json's
+        parsed = from_json("[" + ",".join(row["cells"] for row in changed) + "]")
         for row, cells in zip(changed, parsed, strict=True):
             cells.update(
                 id=row["id"],
@@ -116,7 +118,7 @@ def cells_of(document: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str,
     whose own values were changed since: the library knows from these what is stale.
     """
     cells: dict[str, Any] = {
-        word: value
+        word: float(f"{value:.8g}") if isinstance(value, float) else value
         for word, value in {**document["values"], **document["results"]}.items()
         if value is not None and word in words and words[word].type not in ("path", "series")
     }
