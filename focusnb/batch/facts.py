@@ -23,7 +23,8 @@ class Facts:
     """What a file and its mdoc say. values: words of the vocabulary; origins: header or mdoc.
 
     shape: (frames, y, x), None when the file cannot be opened, and then `error` tells why.
-    pixel_size: that of the file itself, Å. gain_name, defects_name: files the mdoc names.
+    pixel_size: that of the file itself, Å. frames_told: frames of the movie that the mdoc speaks of.
+    gain_name, defects_name: files it names.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Facts:
     shape: tuple[int, int, int] | None = None
     pixel_size: float | None = None
     error: str | None = None
+    frames_told: int | None = None
     gain_name: str | None = None
     defects_name: str | None = None
     is_mrc: bool = False
@@ -70,6 +72,7 @@ def _read_mdoc(facts: Facts, mdoc: Path, movie: str, words: Vocabulary) -> None:
     facts.notes += [f"{mdoc.name}: {note}" for note in told.pop("notes", ())]
     facts.gain_name, facts.defects_name = told.get("gain_name"), told.get("defects_name")
     frames, wanted = facts.shape and facts.shape[0], told.get("frame_count")
+    facts.frames_told = wanted
     if frames and wanted and frames != wanted:
         facts.notes.append(f"{mdoc.name} speaks of {wanted} frames, the file has {frames}")
         told.pop("dose_per_frame" if frames == 1 else "exposure_dose", None)

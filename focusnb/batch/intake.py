@@ -391,7 +391,8 @@ class Intake:
             runs["motion"] = {"imported": True}
             if "movie" not in values:
                 runs["prepare"] = {"imported": True}
-        if kind.role == "average":
+                document["results"]["frame_count"] = facts.frames_told or 1
+        if kind.role == "average" and "movie" in values:
             facts.values.pop("pixel_size", None)  # that of the average, not of the movie
         if kind.role == "movie" or alone:
             error = facts.error

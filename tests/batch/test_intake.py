@@ -160,7 +160,10 @@ def test_an_average_is_not_made_again(project, camera, suffix):
     np.testing.assert_array_equal(image.read("average"), formats.read(file))
     assert image.stale == []
     assert image["movie"] is None
-    only(intake.add(project, movie(camera / "s.tif", seed=5)))
+    assert image["pixel_size"] == pytest.approx(1.5, rel=1e-3)
+    assert image["frame_count"] == 1
+    only(intake.add(project, movie(camera / "s.tif", seed=5, pixel_size=0.75)))
+    assert image["pixel_size"] == pytest.approx(0.75, rel=1e-3)
     assert image["movie"].endswith("raw/s.tif")
     assert image.name == "s.tif"
     assert image.document["runs"] == {"motion": {"imported": True}}
