@@ -161,8 +161,10 @@ class Dispatcher:
             outcome = future.result()
         given_up = outcome.state == "cancelled" or isinstance(error, WorkerLost)
         if given_up and flight.cancelled is None and self.stop.is_set():
+            told = "given back"
             said = self.queue.give_back(*fence, "the dispatcher was stopped")
         elif isinstance(error, WorkerLost) and flight.cancelled is None:
+            told = f"lost, {outcome.message}"
             tries = int(self.project.values()["tries"])
             said = self.queue.lose(*fence, outcome, tries)
         else:
@@ -173,9 +175,10 @@ class Dispatcher:
             elif error is not None and not isinstance(error, FocusError):
                 logger.error("batch %d met a fault", task.batch, exc_info=error)
                 outcome = replace(outcome, message=f"{type(error).__name__}: {error}")
+            told = f"{outcome.state} {outcome.message}"
             said = self.queue.finish(*fence, outcome)
         if said:
-            logger.info("batch %d: %s %s", task.batch, outcome.state, outcome.message)
+            logger.info("batch %d: %s", task.batch, told)
         else:
             logger.warning("batch %d: try %d was given up before", task.batch, task.try_)
         shutil.rmtree(task.scratch, ignore_errors=True)

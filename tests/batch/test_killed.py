@@ -144,7 +144,8 @@ def test_a_terminated_dispatcher_gives_back_and_leaves_nobody(project, queue, di
 
 def test_a_dispatcher_stays_with_a_process_and_leaves_after_it(project, queue):
     friend = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    process = dispatch.start(project, stay_with=friend.pid)
+    command = [sys.executable, "-m", "focusnb.batch.dispatch", project.root, "--inline"]
+    process = subprocess.Popen([*command, "--stay-with", str(friend.pid)])
     try:
         until(lambda: Lease(project.store).current())
         assert dispatch.start(project) is None
