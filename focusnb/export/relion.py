@@ -196,7 +196,7 @@ class _Writer:
         found |= {
             "rlnDefocusU": u,
             "rlnDefocusV": v,
-            "rlnCtfAstigmatism": abs(u - v),
+            "rlnCtfAstigmatism": round(abs(u - v), 3),
             "rlnDefocusAngle": float(row["defocus_angle"] or 0.0),
             "rlnCtfFigureOfMerit": float(row["ctf_score"] or 0.0),
             "rlnCtfMaxResolution": min(WORST, row["ctf_resolution"] or WORST),

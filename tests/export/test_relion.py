@@ -322,6 +322,10 @@ class TestWithRelion:
         table = star.read(out / "theirs" / "corrected_micrographs.star")["micrographs"].iloc[0]
         mine = star.read(out / "corrected_micrographs.star")["micrographs"].iloc[0]
         assert mine["rlnAccumMotionTotal"] == pytest.approx(table["rlnAccumMotionTotal"], rel=0.1)
+        their_shifts = motion_star.read(theirs).shifts / pixel_size
+        early, late = motion.early_late(their_shifts, dose_per_frame=1.0)
+        assert table["rlnAccumMotionEarly"] == pytest.approx(early, abs=1e-4)
+        assert table["rlnAccumMotionLate"] == pytest.approx(late, abs=1e-4)
 
 
 # Å; away and back again, the axes differ, so that a wrong sign or axis cannot agree
