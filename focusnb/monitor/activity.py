@@ -27,6 +27,12 @@ select log.id, log.time, log.event, log.message, log.image, image.name, image.pl
 from log left join image on image.id = log.image
 where event in ({", ".join("?" * len(TROUBLE))}) order by log.id desc limit ?
 """
+_DURATIONS = """
+select count(*) as n, avg(ended - started) as mean from (
+  select ended, started from batch
+  where state = 'done' and started is not null and ended > ? order by id desc limit 30
+)
+"""
 _ERRORS = "select time from log where event in ('failed', 'refused', 'error') order by id"
 _RUNNING = """
 select batch.image, batch.try, batch.steps, batch.started, batch.processor, image.name, image.place
@@ -69,20 +75,17 @@ def hours(
 def queue(project: "Project", now: float) -> dict[str, Any]:
     """Tell the queue's state: batches by state, those that run with their progress, time left.
 
-    seconds_left comes from how many batches ended in the last half hour; None when too few did.
+    seconds_left comes from how long the last batches took; None while there are too few.
     """
     store = project.store
     counts = dict.fromkeys(STATES, 0)
     for row in store.rows("select state, count(*) as n from batch where trial = '' group by state"):
         counts[row["state"]] = row["n"]
-    (recent,) = store.rows(
-        "select count(*) as n, min(ended) as first from batch where ended > ? and state = 'done'",
-        (now - 1800,),
-    )
+    (recent,) = store.rows(_DURATIONS, (now - 86_400,))
     left = None
     open_batches = counts["waiting"] + counts["running"]
-    if recent["n"] >= 3 and open_batches and now - recent["first"] > 1:
-        left = round(open_batches * (now - recent["first"]) / recent["n"], 1)
+    if recent["n"] >= 3 and counts["running"]:
+        left = round(open_batches * recent["mean"] / counts["running"], 1)
     (lease,) = store.rows("select max(beat) as beat from lease")
     return {
         **counts,

@@ -125,7 +125,7 @@ class MonitorPage(ipywidgets.Box):
         told = {"stamp": content["full"], "chosen": self.head.chosen}
         self.head.state = {
             "title": content["title"],
-            "facts": [fact(one) for one in content["facts"]],
+            "facts": said(content["facts"]),
             "updated": content["updated"],
             "alerts": content["alerts"],
             "problem": "",
@@ -189,15 +189,28 @@ def name_of(folder: Path) -> str:
     return folder.parent.name if folder.name == "feed" else folder.name
 
 
-def fact(one: dict[str, Any]) -> dict[str, str]:
-    """Give a fact of the microscope as a few words."""
-    value, digits = one["value"], one["digits"]
-    number = (
-        f"{value:.{digits}f}" if isinstance(value, float) and digits is not None else f"{value:g}"
-    )
-    if "." in number:
-        number = number.rstrip("0").rstrip(".")
-    unit = "" if one["unit"] == "1" else f" {one['unit']}"
-    label = one["label"]
-    text = f"{number}{unit}" if one["word"] == "voltage" else f"{label} {number}{unit}"
-    return {"text": text, "help": f"{label}: {one['help']}"}
+# How facts of the microscope are said in a few words.
+SAID = {
+    "voltage": "{} kV",
+    "spherical_aberration": "Cs {} mm",
+    "magnification": "{} ×",
+    "pixel_size": "{} Å/px",
+    "average_pixel_size": "{} Å/px in averages",
+    "frame_count": "{} frames",
+    "total_dose": "{} e/Å²",
+}
+
+
+def said(facts: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+    """Give the facts of the microscope in a few words each, with help for who wants to know more."""
+    values = {one["word"]: one["value"] for one in facts}
+    told = []
+    for one in facts:
+        word, value, digits = one["word"], one["value"], one["digits"]
+        if word not in SAID or (word == "average_pixel_size" and value == values.get("pixel_size")):
+            continue
+        number = f"{value:.{digits}f}" if digits is not None else f"{value:g}"
+        if "." in number:
+            number = number.rstrip("0").rstrip(".")
+        told.append({"text": SAID[word].format(number), "help": f"{one['label']}: {one['help']}"})
+    return told

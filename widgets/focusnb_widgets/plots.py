@@ -17,7 +17,7 @@ PANELS = (
     ("ctf_resolution", "CTF resolution", "Å", 1.0, 1, None, "good_ctf_resolution"),
     ("iciness", "Iciness", "", 1.0, 2, None, "good_iciness"),
 )
-HEIGHT = 122  # pixels of a panel; the last one has the axis of time below
+HEIGHT = 138  # pixels of a panel; the last one has the axis of time below
 
 
 class SeriesPlots(anywidget.AnyWidget):

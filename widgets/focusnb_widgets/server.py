@@ -30,7 +30,7 @@ from focusnb.errors import FocusError, QueueError
 from focusnb.monitor.places import dashboards_dir
 
 BOKEH = Path(bokeh.__file__).parent / "server" / "static"
-# Front-end extensions that our pages need; without the first voila shows no widget at all.
+# Front-end extensions that our pages need: voila's widget manager, the basic widgets, ours.
 EXTENSIONS = [
     "@voila-dashboards/widgets-manager8",
     "@jupyter-widgets/jupyterlab-manager",
@@ -50,7 +50,10 @@ class OwnPython(KernelSpecManager):
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """Give it, whatever it is called in a notebook."""
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        argv = [
+            *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
+            "--IPKernelApp.log_level=40",
+        ]
         return KernelSpec(argv=argv, display_name="focusnb", language="python")
 
 
@@ -177,6 +180,7 @@ def serve(feeds: Sequence[Path], host: str, port: int) -> None:
     asyncio.set_event_loop(asyncio.new_event_loop())
     with tempfile.TemporaryDirectory(prefix="focusnb-page-") as connections:
         server = Server(connection_dir_root=connections)
+        server.tornado_settings = {"ws_ping_timeout": 30_000}  # ms, not above the interval
         server.sockets = sockets
         server.initialize(settings(host, number))
         server.start()

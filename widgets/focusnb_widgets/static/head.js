@@ -6,7 +6,7 @@ const SILENCE = 40000;
 function freshness(state) {
   const quiet = now() - state.updated;
   if (quiet < 150) return ["live", "Live"];
-  return ["quiet", "Not running"];
+  return ["quiet", "No news"];
 }
 
 function draw(model, el) {

@@ -44,7 +44,8 @@ function scale(values, limits) {
     if (limit > bottom - 0.7 * (top - bottom) && limit < bottom) bottom = limit;
   }
   const pad = 0.12 * (top - bottom) || 0.1 * Math.abs(top) || 1;
-  return [bottom >= 0 ? Math.max(0, bottom - pad) : bottom - pad, top + pad];
+  // A little room below zero keeps its label whole.
+  return [bottom >= 0 ? Math.max(-0.08 * top, bottom - pad) : bottom - pad, top + pad];
 }
 
 class Plots {
