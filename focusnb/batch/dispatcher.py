@@ -1,5 +1,6 @@
 """The dispatcher: takes batches while processors are free, and records what they report."""
 
+import contextlib
 import logging
 import queue
 import shutil
@@ -69,6 +70,7 @@ class Dispatcher:
         self._flights: dict[int, Flight] = {}
         self._ended: queue.SimpleQueue[tuple[int, Future[Outcome]]] = queue.SimpleQueue()
         self._over = threading.Event()
+        self._tries = int(project.values()["tries"])
 
     def run(self) -> bool:
         """Run the queue until it is empty or `stop` is set; False when another one has the lease."""
@@ -165,8 +167,9 @@ class Dispatcher:
             said = self.queue.give_back(*fence, "the dispatcher was stopped")
         elif isinstance(error, WorkerLost) and flight.cancelled is None:
             told = f"lost, {outcome.message}"
-            tries = int(self.project.values()["tries"])
-            said = self.queue.lose(*fence, outcome, tries)
+            with contextlib.suppress(FocusError):  # project.toml may be broken just now
+                self._tries = int(self.project.values()["tries"])
+            said = self.queue.lose(*fence, outcome, self._tries)
         else:
             if isinstance(error, WorkerLost):
                 outcome = Outcome(
