@@ -16,7 +16,8 @@ from typing import Any
 from focusnb.errors import BadSelection
 
 Row = Mapping[str, Any]
-PLACES = re.compile(r"^\s*[^,\s/=<>!]+/0*\d+\s*(,\s*[^,\s/=<>!]+/0*\d+\s*)*$")
+PLACE = r"[^,\s/=<>!]+/\d{1,18}"
+PLACES = re.compile(rf"{PLACE}(\s*,\s*{PLACE})*")
 COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
@@ -33,8 +34,8 @@ def compile_selection(text: str, words: Mapping[str, Any]) -> Callable[[Row], bo
     """Give a function that tells whether a row belongs to the selection; raises BadSelection."""
     if len(text) > 10_000:
         raise BadSelection(f"the selection is {len(text)} letters long; 10,000 are allowed")
-    if PLACES.match(text):
-        wanted = {_place(part) for part in text.split(",")}
+    wanted = places(text)
+    if wanted:
         return lambda row: (row["group"], row["id"]) in wanted
     try:
         tree = ast.parse(text.strip(), mode="eval")
@@ -47,7 +48,21 @@ def compile_selection(text: str, words: Mapping[str, Any]) -> Callable[[Row], bo
         test = _node(tree.body, words, text)
     except RecursionError:
         raise BadSelection(f"the selection {text[:60]!r}… is nested too deeply") from None
-    return lambda row: bool(test(row))
+
+    def chosen(row: Row) -> bool:
+        try:
+            return bool(test(row))
+        except RecursionError:
+            raise BadSelection(f"the selection {text[:60]!r}… is nested too deeply") from None
+
+    return chosen
+
+
+def places(text: str) -> set[tuple[str, int]]:
+    """Give the groups and numbers of a comma list of GROUP/NUMBER; nothing if it is none."""
+    if not PLACES.fullmatch(text.strip()):
+        return set()
+    return {_place(part) for part in text.split(",")}
 
 
 def _place(part: str) -> tuple[str, int]:

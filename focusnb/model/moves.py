@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from focusnb.model.project import Project
 
 
+GONE = ".gone-"
+
+
 def move(project: "Project", images: Iterable[int], group: str) -> list[int]:
     """Move images into a group; give those that must wait for a running batch."""
     images = list(images)
@@ -22,11 +25,19 @@ def move(project: "Project", images: Iterable[int], group: str) -> list[int]:
         )
     finish(project)
     left = {row["image"] for row in project.store.rows("select image from move")}
+    for image in images:
+        if image in left and (text := _hindered(project, image, group)):
+            with project.store.transaction() as connection:
+                connection.execute("delete from move where image = ?", (image,))
+            raise BadProject(text)
     return [image for image in images if image in left]
 
 
 def finish(project: "Project") -> list[int]:
-    """Finish all moves whose image has no running batch; what was half done before is completed."""
+    """Finish all moves whose image has no running batch; what was half done before is completed.
+
+    A move that is hindered by something at its target waits.
+    """
     moved = []
     waiting = project.store.rows(
         "select image, target from move where image not in (select image from batch where state = 'running')"
@@ -41,11 +52,9 @@ def finish(project: "Project") -> list[int]:
             document = project.document(row["image"])
             source = project.folder(row["image"])
             target = project.root / row["target"] / source.name
+            if _hindered(project, row["image"], row["target"]):
+                continue
             if source != target:
-                if source.is_dir() and target.exists():
-                    raise BadProject(
-                        f"{target} is in the way of moving {source}; look at both and remove one"
-                    )
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if source.is_dir():
                     os.replace(source, target)
@@ -58,7 +67,11 @@ def finish(project: "Project") -> list[int]:
 
 
 def empty_trash(project: "Project", group: str = "TRASH") -> int:
-    """Delete the images of the TRASH for ever; give how many. Their numbers are never used again."""
+    """Delete the images of the TRASH for ever; give how many. Their numbers are never used again.
+
+    A folder gets a hidden name before its row goes, so that a crash leaves neither a row without
+    its folder nor a folder that `rebuild` would take for an image.
+    """
     rows = project.store.rows(
         "select id from image where place = ? and id not in (select image from batch where state = 'running')",
         (group,),
@@ -68,12 +81,49 @@ def empty_trash(project: "Project", group: str = "TRASH") -> int:
         or 0
     )
     project.settings.edit(lambda document: document.update(last_number=int(last)))
+    count = 0
     for row in rows:
+        folder = project.root / group / f"{row['id']:010d}"
+        gone = folder.with_name(f"{GONE}{folder.name}")
         with project.store.transaction() as connection:
-            connection.execute("delete from image where id = ?", (row["id"],))
+            deleted = connection.execute(
+                "delete from image where id = ? and place = ?"
+                " and id not in (select image from batch where state = 'running')",
+                (row["id"], group),
+            ).rowcount
+            if not deleted:
+                continue
+            if folder.is_dir():
+                os.replace(folder, gone)
             connection.execute(
                 "insert or replace into fact values ('removed', ?)",
                 (str(project.store.bump(connection)),),
             )
-        shutil.rmtree(project.root / group / f"{row['id']:010d}", ignore_errors=True)
-    return len(rows)
+        shutil.rmtree(gone, ignore_errors=True)
+        count += 1
+    return count
+
+
+def sweep(project: "Project") -> list[str]:
+    """At a start: finish what `empty_trash` began; give sentences about it."""
+    notes = []
+    for gone in sorted(project.root.glob(f"*/{GONE}[0-9]*")):
+        number = gone.name.removeprefix(GONE)
+        known = number.isdecimal() and project.store.rows(
+            "select 1 from image where id = ?", (int(number),)
+        )
+        if known:
+            os.replace(gone, gone.with_name(number))
+            notes.append(f"{gone.parent.name}/{number}: its deletion was not complete; it is back")
+        else:
+            shutil.rmtree(gone, ignore_errors=True)
+    return notes
+
+
+def _hindered(project: "Project", image: int, group: str) -> str:
+    """Tell what is in the way of an image's move, or nothing."""
+    source = project.folder(image)
+    target = project.root / group / source.name
+    if source != target and source.is_dir() and target.exists():
+        return f"{target} is in the way of moving {source}; look at both and remove one"
+    return ""

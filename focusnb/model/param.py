@@ -17,6 +17,15 @@ CSH_WORDS = frozenset(
     "path home term status cwd argv user shell prompt group version gid uid tty command shlvl owd"
     " history addsuffix dirstack echo_style".split()
 )
+# What the keys of a declaration may be: key, types, and how they are called.
+KINDS: tuple[tuple[str, Any, str], ...] = (
+    *((key, str, "text") for key in ("label", "type", "unit", "scope", "level", "help", "file")),
+    *((key, (int, float), "number") for key in ("low", "high")),
+    *((key, int, "whole number") for key in ("size", "digits")),
+    ("made", bool, "true or false"),
+    ("choices", Mapping, "table of key = label"),
+    ("modes", (str, list, tuple), "list of modes"),
+)
 # What a column of the library is called without being a parameter.
 ROW_WORDS = frozenset(
     ("name", "group", "number", "flag", "image", "good", "reasons", "error", "stale")
@@ -58,7 +67,9 @@ class Param:
         anything but text, the empty string mean "no value". origin: where the value came from,
         named in the message.
         """
-        if value is None or (value == "" and self.type != "str"):
+        if hasattr(value, "tolist"):
+            value = value.tolist()  # NumPy's numbers and arrays
+        if value is None or (isinstance(value, str) and value == "" and self.type != "str"):
             return None
         if isinstance(value, str):
             value = self._from_text(value, origin)
@@ -72,8 +83,10 @@ class Param:
 
         try:
             checked = _adapter(self.type, self.size, self.low, self.high).validate_python(value)
+        except RecursionError:
+            raise self._bad("…", "it is nested too deeply", origin) from None
         except ValidationError as error:
-            first = error.errors()[0]
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             where = f" (component {first['loc'][0]})" if first["loc"] else ""
             raise self._bad(value, f"{_lower(first['msg'])}{where}", origin) from None
         if self.type == "str" and "\0" in checked:
@@ -145,18 +158,20 @@ class Param:
             low = "" if self.low is None else f"{self.low:g} ≤ "
             high = "" if self.high is None else f" ≤ {self.high:g}"
             bounds = f"; allowed: {low}{self.name}{high}{' ' + self.unit if self.unit else ''}"
-        return BadValue(f"{self.name} = {value!r}{where}: {reason}{bounds}")
+        return BadValue(f"{self.name} = {_short(value)}{where}: {reason}{bounds}")
 
 
 def declare(name: str, table: Mapping[str, Any], *, subject: str = "", source: str = "") -> Param:
     """Make a Param of its declaration; a mistake in the declaration raises BadStep."""
     where = f"{source}: " if source else ""
-    if not name.isidentifier() or name != name.lower():
+    if not name.isidentifier() or not name.isascii() or name != name.lower():
         raise BadStep(f"{where}parameter {name!r}: a name is lower-case letters, digits and _")
     if name in CSH_WORDS or name in ROW_WORDS:
         raise BadStep(
             f"{where}parameter {name!r}: this name has another meaning; choose a different one"
         )
+    if not isinstance(table, Mapping):
+        raise BadStep(f"{where}parameter {name}: write a table [tool.focusnb.param.{name}]")
     known = set(Param.__slots__) - {"name", "subject"}
     if unknown := set(table) - known:
         word = sorted(unknown)[0]
@@ -169,11 +184,22 @@ def declare(name: str, table: Mapping[str, Any], *, subject: str = "", source: s
     default = facts.get("default")
     facts.setdefault("type", _type_of(default))
     facts.setdefault("label", name.replace("_", " ").capitalize())
+    for key, kinds, what in KINDS:
+        if facts.get(key) is not None and (
+            not isinstance(facts[key], kinds) or isinstance(facts[key], bool) != (kinds is bool)
+        ):
+            raise BadStep(f"{where}parameter {name}: {key} = {facts[key]!r} is no {what}")
+    if not 1 <= facts.get("size", 1) <= 4:
+        raise BadStep(
+            f"{where}parameter {name}: size = {facts['size']}; vectors have 2 to 4 numbers"
+        )
     facts["choices"] = tuple((str(k), str(v)) for k, v in dict(facts.get("choices", {})).items())
     modes = facts.get("modes", "all")
     facts["modes"] = (
         () if modes == "all" else tuple(modes.split() if isinstance(modes, str) else modes)
     )
+    if facts["type"] == "choice" and not facts["choices"]:
+        raise BadStep(f"{where}parameter {name}: a choice needs choices, a table of key = label")
     if facts["type"] not in TYPES:
         raise BadStep(
             f"{where}parameter {name}: type {facts['type']!r} is none of {', '.join(TYPES)}"
@@ -189,6 +215,15 @@ def declare(name: str, table: Mapping[str, Any], *, subject: str = "", source: s
 def _type_of(default: object) -> str:
     kinds = {bool: "bool", int: "int", float: "float"}
     return kinds.get(type(default), "str")
+
+
+def _short(value: object) -> str:
+    """Give a value as a message can hold it, whatever it is."""
+    try:
+        text = repr(value)
+    except Exception:  # a number too long to be written, an object that cannot tell what it is
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 100 else f"{text[:90]}…"
 
 
 def _lower(text: str) -> str:

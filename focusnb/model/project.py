@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from focusnb.errors import BadProject, BadValue, UnknownName
 from focusnb.model import settings, workflow
-from focusnb.model.expr import compile_selection
+from focusnb.model.expr import compile_selection, places
 from focusnb.model.image import FLAGS, Image, new_document
 from focusnb.model.registry import Registry
 from focusnb.model.settings import Settings
@@ -18,7 +18,7 @@ from focusnb.model.values import Values
 from focusnb.model.vocabulary import Vocabulary
 
 TRASH = "TRASH"
-GROUP = re.compile(r"^[\w][\w.+-]{0,99}$")
+GROUP = re.compile(r"[\w][\w.+-]{0,99}\Z")
 RESERVED = {"scripts", "references", "feed", "session"}
 
 
@@ -49,17 +49,17 @@ class Project:
             raise BadProject(f"{root} is a project already; open it, or choose another folder")
         if root.exists() and (not root.is_dir() or any(root.iterdir())):
             raise BadProject(f"{root} is not empty; a new project needs a folder of its own")
-        checked = Registry().words.read(values or {}, "the new project")
+        words = Registry([settings.user_file().parent / "scripts"]).words
+        checked = words.read(values or {}, "the new project")
         root.mkdir(parents=True, exist_ok=True)
         (root / "scripts").mkdir()
-        file = Settings(root / "project.toml", lambda: Registry().words)
-        file.edit(
-            lambda document: document.update(
-                mode=mode, values={k: v for k, v in checked.items() if v is not None}
-            )
+        Settings(root / "project.toml", lambda: words).edit(
+            lambda document: document.update(mode=mode, values={})
         )
         Store(root / "project.db", create=True).close()
-        return cls.open(root)
+        project = cls.open(root)
+        project.set(**{k: v for k, v in checked.items() if v is not None})
+        return project
 
     @classmethod
     def open(cls, root: str | Path) -> "Project":
@@ -86,23 +86,17 @@ class Project:
     def mode(self) -> str:
         """drift or single-particle."""
         mode = self.settings.table.get("mode")
-        if mode not in workflow.BY_MODE:
+        if not isinstance(mode, str) or mode not in workflow.BY_MODE:
             raise BadProject(
                 f"{self.settings.path}: mode {mode!r} is none of {', '.join(workflow.BY_MODE)}"
             )
-        return str(mode)
+        return mode
 
     @property
     def registry(self) -> Registry:
         """The steps this project can use; read again when a script comes, goes or changes."""
         folders = (settings.user_file().parent / "scripts", self.root / "scripts")
-        stamp = tuple(
-            (str(p), p.stat().st_mtime_ns)
-            for f in folders
-            if f.is_dir()
-            for p in sorted(f.iterdir())
-            if p.is_file()
-        )
+        stamp = tuple(_stamps(folders))
         if self._registry is None or self._registry[0] != stamp:
             self._registry = (stamp, Registry(folders))
         return self._registry[1]
@@ -175,34 +169,51 @@ class Project:
 
     def set(self, images: Any = None, /, group: str | None = None, **values: Any) -> None:
         """Set values: of images, of a group, or (without images) of the project; None removes one."""
-        checked = self.words.read(values, "set")
+        checked = {w: self.placed(w, v) for w, v in self.words.read(values, "set").items()}
         if images is None:
             target = self.settings if group is None else self.group_settings(group)
-            target.set(checked)
-            self._touch()
+            with self.store.transaction() as connection:  # two who write at once lose nothing
+                target.set(checked)
+                self.store.bump(connection)
             return
         self._check_scope(checked)
-        for image in self.ids(images):
-            self.change(image, lambda document: set_own(document, checked, self.key(image)))  # noqa: B023
+        self.change_all(
+            self.ids(images),
+            lambda document, image: set_own(document, checked, self.key(image), self.words),
+        )
 
-    def lock(self, images: Any = None, /, *words: str, on: bool = True) -> None:
+    def placed(self, word: str, value: Any) -> Any:
+        """Give a value as it is stored: a file that lies in the current folder with its whole path."""
+        if value is None or self.words[word].type != "path":
+            return value
+        path = Path(value).expanduser()
+        if path.is_absolute():
+            return str(path)
+        here = Path.cwd() / path
+        return str(here) if here.exists() and not (self.root / path).exists() else value
+
+    def lock(
+        self, images: Any = None, /, *words: str, group: str | None = None, on: bool = True
+    ) -> None:
         """Lock words (or unlock them): steps and people leave their values alone."""
         for word in words:
             _ = self.words[word]
         if images is None:
-            self.settings.lock(words, on)
+            target = self.settings if group is None else self.group_settings(group)
+            with self.store.transaction() as connection:
+                target.lock(words, on)
+                self.store.bump(connection)
             return
-        for image in self.ids(images):
 
-            def change(document: dict[str, Any]) -> None:
-                now = set(document["locked"])
-                document["locked"] = sorted(now | set(words) if on else now - set(words))
+        def change(document: dict[str, Any], image: int) -> None:
+            now = set(document["locked"])
+            document["locked"] = sorted(now | set(words) if on else now - set(words))
 
-            self.change(image, change)
+        self.change_all(self.ids(images), change)
 
-    def unlock(self, images: Any = None, /, *words: str) -> None:
+    def unlock(self, images: Any = None, /, *words: str, group: str | None = None) -> None:
         """Unlock words."""
-        self.lock(images, *words, on=False)
+        self.lock(images, *words, group=group, on=False)
 
     # -- images -------------------------------------------------------------------------------
 
@@ -239,15 +250,24 @@ class Project:
             raise UnknownName(f"{self.name} has no image {image:010d}")
         return dict(json.loads(found[0]["document"]))
 
-    def change(self, image: int, change: Any) -> None:
+    def change(self, image: int, change: Callable[[dict[str, Any]], object]) -> None:
         """Change an image's document in one transaction, then write its image.json."""
+        self.change_all([image], lambda document, _: change(document))
+
+    def change_all(
+        self, images: Iterable[int], change: Callable[[dict[str, Any], int], object]
+    ) -> None:
+        """Change the documents of images, all or none, then write each image.json."""
         from focusnb.model.record import write_image_json
 
+        images = list(dict.fromkeys(images))
         with self.store.transaction() as connection:
-            document = self.document(image)
-            change(document)
-            self.save_document(connection, image, document)
-        write_image_json(self, image)
+            for image in images:
+                document = self.document(image)
+                change(document, image)
+                self.save_document(connection, image, document)
+        for image in images:
+            write_image_json(self, image)
 
     def save_document(self, connection: Any, image: int, document: Mapping[str, Any]) -> None:
         """Write a document and its cells inside a transaction."""
@@ -336,7 +356,11 @@ class Project:
         if isinstance(images, int):
             return [self[images].id]
         if isinstance(images, str):
-            return [row["id"] for row in self.rows(images)]
+            found = self.rows(images)
+            missing = places(images) - {(row["group"], row["id"]) for row in found}
+            for group, number in sorted(missing):
+                _ = self[f"{group}/{number:010d}"]
+            return [row["id"] for row in found]
         if hasattr(images, "index") and hasattr(images, "columns"):
             images = list(images.index)
         return [one.id if isinstance(one, Image) else self[one].id for one in images]
@@ -345,8 +369,7 @@ class Project:
         """Flag images: none, red, green, blue or gold."""
         if flag not in FLAGS:
             raise BadValue(f"flag {flag!r} is none of {', '.join(FLAGS)}")
-        for image in self.ids(images):
-            self.change(image, lambda document: document.update(flag=flag))
+        self.change_all(self.ids(images), lambda document, _: document.update(flag=flag))
 
     def move(self, images: Any, group: str) -> list[Image]:
         """Move images with their folders into a group; give those that wait for a running batch."""
@@ -365,34 +388,47 @@ class Project:
                     f"{word} has one value for the whole project; set it without naming images"
                 )
 
-    def _touch(self) -> None:
-        with self.store.transaction() as connection:
-            self.store.bump(connection)
-
     def __repr__(self) -> str:
         return f"<project {self.name!r}: {self.mode}, {len(self)} images>"
 
 
+def _stamps(folders: Iterable[Path]) -> Iterator[tuple[str, int]]:
+    for folder in folders:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            try:
+                if path.is_file():
+                    yield str(path), path.stat().st_mtime_ns
+            except OSError:  # it vanished while we looked
+                continue
+
+
 def check_group(group: str) -> str:
     """Give the name of a group if it may be one; raises BadValue."""
-    if not GROUP.match(group) or group in RESERVED or group.endswith("."):
+    if not GROUP.fullmatch(group) or group in RESERVED or group.endswith("."):
         raise BadValue(
             f"group {group!r}: use letters, digits, _ . + - and begin with a letter, digit or _"
         )
     return group
 
 
-def set_own(document: dict[str, Any], values: Mapping[str, Any], key: str) -> None:
-    """Set an image's own values by hand; a result of the same word gives way."""
+def set_own(
+    document: dict[str, Any], values: Mapping[str, Any], key: str, words: Vocabulary
+) -> None:
+    """Set an image's own values by hand; a result of the same word gives way.
+
+    Runs that used a file or a result that is another one now are marked as touched; plain values
+    need no mark, as they are part of the digest of a run's settings.
+    """
     for word, value in values.items():
         if word in document["locked"]:
             raise BadValue(f"{word} of {key} is locked; unlock it first")
-        document["results"].pop(word, None)
+        before = document["results"].pop(word, document["values"].get(word))
         document["origins"].pop(word, None)
         if value is None:
             document["values"].pop(word, None)
         else:
             document["values"][word] = value
         for run in document["runs"].values():
-            if word in run.get("used", ()):
+            marked = words[word].made or words[word].type == "path"
+            if marked and word in run.get("used", ()) and value != before:
                 run["touched"] = True

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +21,44 @@ def rebuild(root: str | Path) -> tuple[Project, list[str]]:
     if not (root / "project.toml").is_file():
         raise BadProject(f"{root} is no project: it has no project.toml")
     _refuse_while_running(root)
-    for ending in ("", "-wal", "-shm"):
-        old = root / f"project.db{ending}"
-        if old.exists():
-            old.replace(root / f"project.db.old{ending}")
-    store = Store(root / "project.db", create=True)
+    path, new = root / "project.db", root / "project.db.new"
+    for left in root.glob(f"{new.name}*"):
+        left.unlink()
+    store = Store(new, create=True)
     project = Project(root, store)
+    _ = project.mode
     notes: list[str] = []
-    last = int(project.settings.table.get("last_number", 0))
+    kept = project.settings.table.get("last_number", 0)
+    last = kept if isinstance(kept, int) else 0
+    seen: dict[int, Path] = {}
     with store.transaction() as connection:
         for folder in sorted(root.glob("*/[0-9]*")):
             group = folder.parent.name
             if (
                 not folder.is_dir()
-                or not folder.name.isdecimal()
+                or not (folder.name.isdecimal() and len(folder.name) == 10)
                 or group in RESERVED
-                or not GROUP.match(group)
+                or not GROUP.fullmatch(group)
             ):
                 continue
             document = _document(folder, notes)
             last = max(last, int(folder.name))
+            if int(folder.name) in seen:
+                notes.append(
+                    f"{folder}: {seen[int(folder.name)]} has the same number; this one is left out"
+                )
+                continue
+            seen[int(folder.name)] = folder
             _insert(project, connection, int(folder.name), document)
         connection.execute("delete from sqlite_sequence where name = 'image'")
         connection.execute("insert into sqlite_sequence (name, seq) values ('image', ?)", (last,))
-    return project, notes
+    store.close()
+    for ending in ("", "-wal", "-shm"):
+        old = root / f"project.db{ending}"
+        if old.exists():
+            old.replace(root / f"project.db.old{ending}")
+    new.replace(path)
+    return Project.open(root), notes
 
 
 def _document(folder: Path, notes: list[str]) -> dict[str, Any]:
@@ -51,16 +66,33 @@ def _document(folder: Path, notes: list[str]) -> dict[str, Any]:
     document = new_document(folder.name, folder.parent.name)
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-        document |= {key: found[key] for key in (*document, "recorded") if key in found}
+        told = {key: found[key] for key in (*document, "recorded") if key in found}
+        _check(document, told)
+        document |= told
     except FileNotFoundError:
         notes.append(f"{folder}: has no image.json; the image is there, without results")
-    except (ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         notes.append(f"{file} cannot be read ({error}); the image is there, without results")
     if document["flag"] not in FLAGS:
         notes.append(f"{file}: flag {document['flag']!r} is unknown, none is used")
         document["flag"] = "none"
     document["group"] = folder.parent.name
     return document
+
+
+def _check(empty: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+    """Raise ValueError when something in a document is of another kind than it must be."""
+    for key, value in told.items():
+        optional = key in ("error", "recorded")
+        kind = {"error": dict, "recorded": str}.get(key) or type(empty[key])
+        if not isinstance(value, kind) and not (optional and value is None):
+            raise ValueError(f"{key} is {type(value).__name__}, not {kind.__name__}")
+    for key, needed in (("runs", set()), ("products", {"file", "size", "mtime_ns", "fingerprint"})):
+        for name, entry in told.get(key, {}).items():
+            if not isinstance(entry, dict) or needed - set(entry):
+                raise ValueError(f"{key}.{name} is not complete")
+    if told.get("error") and not {"step", "message"} <= set(told["error"]):
+        raise ValueError("error is not complete")
 
 
 def _insert(

@@ -4,11 +4,12 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from focusnb.errors import FocusError
 from focusnb.model import fingerprint
 from focusnb.model.settings import write_text
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One step that has run: what it used, what it found, what it wrote."""
+    """One step that has run: what it used, what it found, what it wrote.
+
+    values: plain values; inputs: the words of the files it used.
+    """
 
     step: str
     version: str
@@ -30,6 +34,7 @@ class Run:
     started: str
     seconds: float
     notes: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class Outcome:
     """What a worker reports of a batch. runs: the steps that succeeded, also before a failure.
 
     state: done, failed, cancelled or skipped. scratch: the try's folder, which holds the files.
-    step: the one that failed.
+    step: the one that failed. current: steps that were up to date, with the digest of their settings.
     """
 
     image: int
@@ -49,6 +54,7 @@ class Outcome:
     trial: str = ""
     step: str = ""
     notes: tuple[str, ...] = field(default=())
+    current: tuple[tuple[str, str], ...] = ()
 
 
 def record(project: "Project", connection: sqlite3.Connection, outcome: Outcome) -> list[str]:
@@ -64,12 +70,26 @@ def record(project: "Project", connection: sqlite3.Connection, outcome: Outcome)
         return []
     notes = list(outcome.notes)
     document = project.document(outcome.image)
-    _move(scratch, home, outcome.files)
+    locked = {
+        file
+        for run in outcome.runs
+        for word, file in run.products.items()
+        if word in document["locked"]
+    }
+    _move(scratch, home, [name for name in outcome.files if name not in locked])
     for run in outcome.runs:
         notes += _record_run(document, run, home)
+    for step, settings in outcome.current:
+        if step in document["runs"]:
+            document["runs"][step]["settings"] = settings
+            document["runs"][step].pop("touched", None)
     if outcome.state == "failed":
         document["error"] = {"step": outcome.step, "message": outcome.message}
-    elif outcome.state in ("done", "skipped"):
+    elif (
+        outcome.state in ("done", "skipped")
+        and document["error"] is not None
+        and _is_mended(project, document["error"]["step"], outcome)
+    ):
         document["error"] = None
     project.save_document(connection, outcome.image, document)
     return notes
@@ -94,7 +114,13 @@ def write_image_json(project: "Project", image: int) -> None:
             "recorded": row[0]["recorded"],
             **json.loads(row[0]["document"]),
         }
-        write_text(folder / "image.json", json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+        text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+        try:
+            same = (folder / "image.json").read_text(encoding="utf-8") == text
+        except (OSError, UnicodeDecodeError):
+            same = False
+        if not same:
+            write_text(folder / "image.json", text)
 
 
 def recover(project: "Project") -> list[str]:
@@ -113,6 +139,7 @@ def recover(project: "Project") -> list[str]:
         write_image_json(project, row["id"])
     with store.transaction() as connection:
         connection.execute("insert or replace into fact values ('written', ?)", (str(revision),))
+    notes += moves.sweep(project)
     running = {
         (row["image"], row["try"])
         for row in store.rows("select image, try from batch where state = 'running'")
@@ -128,6 +155,18 @@ def recover(project: "Project") -> list[str]:
     return notes
 
 
+def _is_mended(project: "Project", failed: str, outcome: Outcome) -> bool:
+    """Tell whether a batch mends an earlier failure: that step ran, or another made its words."""
+    ran = {run.step for run in outcome.runs} | {step for step, _ in outcome.current}
+    if failed in ran or failed in ("", "import"):
+        return True
+    try:
+        wanted = set(project.registry.step(failed).makes)
+    except FocusError:
+        return True  # a script that is gone
+    return any(wanted & set(run.results) for run in outcome.runs)
+
+
 def _record_run(document: dict[str, Any], run: Run, home: Path) -> list[str]:
     notes = list(run.notes)
     for word, value in run.results.items():
@@ -138,17 +177,20 @@ def _record_run(document: dict[str, Any], run: Run, home: Path) -> list[str]:
         document["origins"].pop(word, None)
         document["results"][word] = value
     for word, file in run.products.items():
+        if word in document["locked"]:
+            continue
         document["products"][word] = fingerprint.entry(
             home / file, file, f"{run.fingerprint}:{word}"
         )
     for word in set(document["products"]) & set(run.results) - set(run.products):
-        del document["products"][word]  # it is not available any more
+        if word not in document["locked"]:
+            del document["products"][word]  # it is not available any more
     document["runs"][run.step] = {
         "fingerprint": run.fingerprint,
         "settings": run.settings,
         "version": run.version,
         "values": dict(run.values),
-        "used": sorted(run.values),
+        "used": sorted({*run.values, *run.inputs}),
         "products": sorted(run.products),
         "started": run.started,
         "seconds": round(run.seconds, 3),
@@ -157,7 +199,7 @@ def _record_run(document: dict[str, Any], run: Run, home: Path) -> list[str]:
     return notes
 
 
-def _move(scratch: Path, home: Path, names: tuple[str, ...]) -> None:
+def _move(scratch: Path, home: Path, names: Iterable[str]) -> None:
     for name in names:
         target = home / name
         target.parent.mkdir(parents=True, exist_ok=True)

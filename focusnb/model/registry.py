@@ -39,21 +39,32 @@ class Registry:
         readers = (
             [point.load() for point in entry_points(group="focusnb.step_files")] if paths else []
         )
-        for path in paths:
-            if not path.is_file() or path.name.startswith("."):
-                continue
-            try:
-                for read in readers:
-                    step, words = read(path, self._words)
-                    if step is not None:
-                        if step.name in found or step.name in self._points:
-                            raise BadStep(
-                                f"{path}: a step is called {step.name!r} already; rename the file"
-                            )
-                        found[step.name], self._words = step, words
-            except FocusError as error:
-                self.problems.append(str(error))
+        left = [path for path in paths if path.is_file() and not path.name.startswith(".")]
+        problems: dict[Path, str] = {}
+        while (
+            True
+        ):  # a script may use words that a later one declares: as long as any is understood
+            before = len(left)
+            problems.clear()
+            for path in list(left):
+                try:
+                    self._add_script(path, readers, found)
+                    left.remove(path)
+                except (FocusError, OSError) as error:
+                    problems[path] = str(error)
+            if not left or len(left) == before:
+                break
+        self.problems += problems.values()
         return found
+
+    def _add_script(self, path: Path, readers: list[Any], found: dict[str, Step]) -> None:
+        for read in readers:
+            step, words = read(path, self._words)
+            if step is None:
+                continue
+            if step.name in found or step.name in self._points:
+                raise BadStep(f"{path}: a step is called {step.name!r} already; rename the file")
+            found[step.name], self._words = step, words
 
     @cached_property
     def steps(self) -> Mapping[str, Step]:
@@ -61,7 +72,7 @@ class Registry:
         found: dict[str, Step] = {}
         for name, point in self._points.items():
             try:
-                found[name] = point.load()
+                found[name] = load_step(point)
             except Exception as error:
                 self.problems.append(f"step {name} ({point.value}) cannot be loaded: {error}")
         return {**found, **self.scripts}

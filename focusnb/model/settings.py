@@ -56,6 +56,7 @@ class Settings:
         self._stamp: tuple[int, int] | None = (-1, -1)
         self._table: dict[str, Any] = {}
         self._values: dict[str, Any] = {}
+        self._locked: frozenset[str] = frozenset()
 
     @property
     def table(self) -> Mapping[str, Any]:
@@ -72,7 +73,7 @@ class Settings:
     @property
     def locked(self) -> frozenset[str]:
         """Words whose value may not be changed until they are unlocked."""
-        return frozenset(self.table.get("locked", ()))
+        return self._locked if self.table else frozenset()
 
     def set(self, values: Mapping[str, Any]) -> None:
         """Write values, None removes one; raises BadValue for a locked word."""
@@ -123,12 +124,16 @@ class Settings:
         values = table.get("values", {})
         if not isinstance(values, dict):
             raise BadProject(f"{self.path}: values is no table; write [values] above them")
+        locked = table.get("locked", [])
+        if not isinstance(locked, list) or not all(isinstance(word, str) for word in locked):
+            raise BadProject(f'{self.path}: locked is a list of words: locked = ["voltage"]')
         try:
             checked = self._words().read(values, str(self.path))
         except FocusError as error:
             line = _line_of(self.path, str(error))
             raise BadProject(f"{self.path}{line}: {error}") from None
         self._table, self._values, self._stamp = table, checked, stamp
+        self._locked = frozenset(locked)
 
 
 def _line_of(path: Path, message: str) -> str:

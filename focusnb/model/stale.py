@@ -12,19 +12,29 @@ if TYPE_CHECKING:
     from focusnb.model.project import Project
 
 
+Key = tuple[str, str, tuple[tuple[str, Any], ...]]
+
+
 def settings_digest(values: Mapping[str, Any]) -> str:
-    """Give a short digest of the inherited values that a step used."""
+    """Give a short digest of the values that a step used."""
     return hashlib.sha256(json.dumps(dict(values), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def inherited_values(
-    project: "Project", step: str, group: str, own: frozenset[str]
-) -> dict[str, Any]:
-    """Give the values that a step takes from group, project, user or system, not from the image."""
+def settings(project: "Project", name: str, group: str, own: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what people set that a step of an image uses: plain values, inherited files, its version.
+
+    own: the image's own values. Its own files and what other steps make are left out: a change of
+    these marks the run itself.
+    """
+    step = project.registry.step(name)
     values = project.values(group=group)
-    found = {}
-    for param in project.registry.step(step).params:
-        if param.made or param.name in own:
+    found: dict[str, Any] = {"version of the step": step.version}
+    for param in step.params:
+        if param.made:
+            continue
+        if param.name in own:
+            if param.type != "path":
+                found[param.name] = own[param.name]
             continue
         value = values[param.name]
         found[param.name] = (
@@ -38,26 +48,41 @@ class Checker:
 
     def __init__(self, project: "Project") -> None:
         self._project = project
-        self._known: dict[tuple[str, str, tuple[str, ...]], str | None] = {}
+        self._takes: dict[str, frozenset[str]] = {}
+        self._known: dict[Key, str | None] = {}
 
     def steps(self, cells: Mapping[str, Any]) -> list[str]:
         """Give the stale steps of one image: its own values and the inherited ones are looked at."""
-        own = tuple(cells["own"])
         found = list(cells["touched"])
         for step, used in cells["settings"].items():
+            if step not in self._takes:
+                self._takes[step] = self._taken_by(step)
+            takes = self._takes[step]
+            own = tuple((w, _fixed(cells.get(w))) for w in cells["own"] if w in takes)
             key = (step, cells["group"], own)
             if key not in self._known:
-                self._known[key] = self._digest(*key)
+                self._known[key] = self._digest(step, cells["group"], dict(own))
             now = self._known[key]
             if now is not None and now != used and step not in found:
                 found.append(step)
         return found
 
-    def _digest(self, step: str, group: str, own: tuple[str, ...]) -> str | None:
+    def _taken_by(self, step: str) -> frozenset[str]:
         try:
-            return settings_digest(inherited_values(self._project, step, group, frozenset(own)))
+            return frozenset(self._project.registry.step(step).takes)
+        except FocusError:
+            return frozenset()
+
+    def _digest(self, step: str, group: str, own: Mapping[str, Any]) -> str | None:
+        try:
+            return settings_digest(settings(self._project, step, group, own))
         except FocusError:
             return None  # a script that is gone: its results stay as they are
+
+
+def _fixed(value: Any) -> Any:
+    """Give a value in a form that can be a key of a dict."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def steps_of(project: "Project", image: int) -> list[str]:

@@ -64,6 +64,11 @@ class Store:
         if self._local.depth:
             yield connection
             return
+        if self.read_only:
+            raise BadProject(
+                f"{self.path.parent} can only be looked at here: it belongs to the computer"
+                f" {self.fact('host')}; change it there"
+            )
         connection.execute("begin immediate")
         self._local.depth = 1
         try:
