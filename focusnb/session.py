@@ -130,7 +130,8 @@ class Project(model.Project):
         names = list(self.workflow if steps is None else steps)
         for name in names:
             self.registry.step(name)
-        given = self.words.read(set or {}, "set")
+        read = self.words.read(set or {}, "set")
+        given = {word: self.placed(word, value) for word, value in read.items()}
         chosen = self.ids(f"group != '{model.TRASH}'" if images is None else images)
         batches = self.queue.submit(chosen, names, given=given, top=top, force=force, trial=trial)
         return Batches(self, batches)

@@ -16,6 +16,7 @@ from focusnb.model.registry import Registry
 from focusnb.model.settings import Settings, user_file, write_text
 from focusnb.model.values import Values
 
+LONGEST = 240  # bytes of a folder's name, with room for a number
 DEFAULT = workflow.BY_MODE["single-particle"].split()
 
 
@@ -31,16 +32,29 @@ def quick(
 
     Values come from `values`, the file's header, an mdoc beside it, and the user's own parameters.
     out: products stay in OUT/STEM/ (a second file of the same stem: STEM_2), with the results as
-    results.json; without it they are computed and thrown away. What goes wrong is told in `error`.
+    results.json; without it they are computed and thrown away. What is wrong with the file is told
+    in `error`; steps and values that nobody knows are refused with UnknownName or BadValue.
     """
+    registry = Registry([user_file().parent / "scripts"])
+    names = list(steps)
+    for name in names:
+        registry.step(name)
+    given = {
+        w: v
+        for w, v in registry.words.read(values or {}, "the values given").items()
+        if v is not None
+    }
     file = Path(file).expanduser().absolute()
-    folder = _place(Path(out).expanduser().absolute(), file.stem) if out is not None else None
+    folder = _place(Path(out).expanduser().absolute(), file) if out is not None else None
     work = folder or Path(tempfile.mkdtemp(prefix="focusnb-"))
-    answer: dict[str, Any] = {"file": str(file), "folder": folder and str(folder), "error": None}
+    answer: dict[str, Any] = {
+        "file": _text(file),
+        "folder": None if folder is None else _text(folder),
+        "error": None,
+    }
     try:
-        registry = Registry([user_file().parent / "scripts"])
-        answer |= _run(file, work, registry, list(steps), dict(values or {}), on_progress, folder)
-    except FocusError as error:
+        answer |= _run(file, work, registry, names, given, on_progress, folder)
+    except (FocusError, OSError) as error:
         answer["error"] = str(error)
     finally:
         if folder is None:
@@ -59,14 +73,11 @@ def _run(
     work: Path,
     registry: Registry,
     names: list[str],
-    given: dict[str, Any],
+    mine: dict[str, Any],
     on_progress: Callable[[float, str], None] | None,
     folder: Path | None,
 ) -> dict[str, Any]:
     words = registry.words
-    for name in names:
-        registry.step(name)
-    mine = {w: v for w, v in words.read(given, "the values given").items() if v is not None}
     if not file.is_file():
         raise BrokenFile(f"{file} is no file")
     told = facts.gather(file, file.name, mdoc.find(file), words)
@@ -107,15 +118,23 @@ def _run(
             if words[word].type != "path":
                 results[word] = value
             elif folder is not None:
-                results[word] = None if value is None else str(folder / value)
+                results[word] = None if value is None else _text(folder / value)
     error = outcome.message if outcome.state in ("failed", "cancelled") else None
     notes = [*told.notes, *outcome.notes, *(n for ran in outcome.runs for n in ran.notes)]
     return {"error": error, "notes": list(dict.fromkeys(notes)), **results}
 
 
-def _place(out: Path, stem: str) -> Path:
+def _text(path: Path) -> str:
+    """Give a path as text that JSON can hold: bytes that are no UTF-8 become a mark."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _place(out: Path, file: Path) -> Path:
     """Make OUT/STEM, or OUT/STEM_2 … when that is taken."""
     out.mkdir(parents=True, exist_ok=True)
+    stem = Path(_text(Path(file.name))).stem
+    while len(stem.encode()) > LONGEST:
+        stem = stem[:-1]
     number = 1
     while True:
         folder = out / (stem if number == 1 else f"{stem}_{number}")

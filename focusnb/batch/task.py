@@ -18,7 +18,7 @@ from focusnb.model.project import Project
 from focusnb.model.record import Outcome, Run
 from focusnb.model.registry import Registry
 from focusnb.model.settings import write_text
-from focusnb.model.stale import inherited_values, settings_digest
+from focusnb.model.stale import settings, settings_digest
 from focusnb.model.step import Step
 
 CANCEL, PROGRESS = ".cancel", ".progress"
@@ -30,7 +30,8 @@ class Task:
 
     home: the image's folder; scratch: the try's own. values: what is known of the words its steps
     take, paths absolute. prints: fingerprints of files by word. runs: fingerprints of earlier runs
-    by step. settings: digest of the inherited values by step. resources: what a worker must have.
+    by step. settings: digest of the settings by step. locked: results that stay as they are.
+    resources: what a worker must have.
     """
 
     image: int
@@ -52,6 +53,7 @@ class Task:
     time_limit: float = 3600.0
     resources: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    locked: tuple[str, ...] = ()
 
 
 def build(project: Project, row: Mapping[str, Any], *, threads: int = 1) -> Task:
@@ -80,7 +82,6 @@ def build(project: Project, row: Mapping[str, Any], *, threads: int = 1) -> Task
             known[param.name] = (
                 str(project.resolve(image, param.name)) if param.type == "path" and value else value
             )
-    own = frozenset(document["values"])
     return Task(
         image=image,
         group=document["group"],
@@ -94,17 +95,14 @@ def build(project: Project, row: Mapping[str, Any], *, threads: int = 1) -> Task
         scripts=tuple(str(folder) for folder in project.registry.script_folders),
         prints={**document["originals"], **prints},
         runs={s: r["fingerprint"] for s, r in document["runs"].items() if "fingerprint" in r},
-        settings={
-            s.name: settings_digest(inherited_values(project, s.name, document["group"], own))
-            for s in steps
-            if not set(given) & set(s.takes)
-        },
+        settings={s.name: settings_digest(_settings(project, s, document, given)) for s in steps},
         force=bool(row["force"]),
         trial=row["trial"],
         threads=threads,
         time_limit=float(project.values()["time_limit"]),
         resources=_resources(steps),
         notes=(*notes, *brought),
+        locked=tuple(w for w in document["locked"] if document["results"].get(w) is not None),
     )
 
 
@@ -129,7 +127,7 @@ def run(task: Task, on_progress: Callable[[float, str], None] | None = None) -> 
         state, failed = "failed", step.name if step else ""
         message = f"{where} failed: {type(error).__name__}: {error}"
         runner.job.log(traceback.format_exc())
-    if step is not None and state != "skipped":
+    if step is not None and state in ("failed", "cancelled"):
         runner.write_log(step, message)
     if task.trial:
         text = json.dumps(runner.results, ensure_ascii=False, indent=1)
@@ -144,6 +142,7 @@ def run(task: Task, on_progress: Callable[[float, str], None] | None = None) -> 
         trial=task.trial,
         step=failed,
         notes=(*task.notes, *runner.notes),
+        current=tuple(runner.current),
     )
 
 
@@ -157,6 +156,7 @@ class _Runner:
         self.runs: list[Run] = []
         self.results: dict[str, Any] = {}
         self.notes: list[str] = []
+        self.current: list[tuple[str, str]] = []
         self.prints = dict(task.prints)
         self.logs: list[str] = []
         self._on_progress = on_progress
@@ -182,30 +182,36 @@ class _Runner:
         values = {p.name: self._value(p) for p in step.params}
         plain, inputs = self._used(step, values)
         print_ = fingerprint.of_run(step.name, step.version, plain, inputs)
+        self.job.values, self.job.lines = values, []
         if self._up_to_date(step, print_):
+            self.current.append((step.name, self.task.settings.get(step.name, "")))
             self._done += 1
             return
         job = self.job
-        job.values, job.lines = values, []
         started, begun = datetime.now(UTC), time.monotonic()
         step.check(values)
         found = dict(step.run(job))
         results, products = self._checked(step, found)
-        self.results |= results
+        self.results |= {w: v for w, v in results.items() if w not in self.task.locked}
         for word in products:
-            self.prints[word] = f"{print_}:{word}"
+            if word not in self.task.locked:
+                self.prints[word] = f"{print_}:{word}"
+            else:  # what comes after works with the file that stays
+                self.job.memory.pop(word, None)
+                self.job.made.pop(word, None)
         self.runs.append(
             Run(
                 step=step.name,
                 version=step.version,
                 fingerprint=print_,
-                settings=self.task.settings.get(step.name, "given"),
+                settings=self.task.settings.get(step.name, ""),
                 values=plain,
                 results=results,
                 products=products,
                 started=started.isoformat(timespec="seconds"),
                 seconds=time.monotonic() - begun,
                 notes=tuple(found.get("notes", ())),
+                inputs=tuple(inputs),
             )
         )
         self.write_log(step, f"done in {time.monotonic() - begun:.1f} s")
@@ -301,6 +307,14 @@ class _Runner:
                 self.job.made[param.name] = path
                 products[param.name] = value
         return results, products
+
+
+def _settings(
+    project: Project, step: Step, document: Mapping[str, Any], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Give the settings of a run; values of this batch only make them differ if they do."""
+    found = settings(project, step.name, document["group"], document["values"])
+    return found | {p.name: given[p.name] for p in step.params if p.name in given}
 
 
 def _left_to_do(

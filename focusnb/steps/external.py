@@ -18,10 +18,11 @@ from focusnb.model.param import Param
 from focusnb.model.step import Step
 from focusnb.model.vocabulary import vocabulary
 
-PROGRESS = re.compile(rb"<<@progress:\s*([\d.]+)\s*>>")
+PROGRESS = re.compile(rb"<<@progress:\s*(\d+\.?\d*)\s*>>")
 WORD = re.compile(r"\{(\w+)\}")
 OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)  # loaded here: between fork and exec nothing may be
 
 
 def run_command(
@@ -63,8 +64,8 @@ def run_command(
             _watch(job, process, output, name)
         finally:
             _end_group(process)
-    text = output.read_text(encoding="utf-8", errors="replace")
-    job.log(text.rstrip())
+            text = output.read_text(encoding="utf-8", errors="replace")
+            job.log(text.rstrip())
     if process.returncode:
         tail = " / ".join(line.strip() for line in text.splitlines()[-3:] if line.strip())
         raise ProgramFailed(
@@ -201,7 +202,7 @@ def _find(binary: str, folder: str | None, word: str | None) -> str:
 
 def _die_with_parent() -> None:
     """In the child: end as soon as the worker that started it ends (Linux)."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _watch(job: Job, process: subprocess.Popen[bytes], output: Path, name: str) -> None:

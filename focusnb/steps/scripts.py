@@ -14,13 +14,15 @@ from typing import Any
 from focusnb.errors import BadStep, BadValue
 from focusnb.model.job import Job
 from focusnb.model.param import Param
-from focusnb.model.step import Step
+from focusnb.model.step import CATEGORIES, Step
 from focusnb.model.vocabulary import Vocabulary
 from focusnb.steps.external import run_command
 
 # The block of inline script metadata, as Python's packaging specification defines it.
 BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 KEYS = {"title", "category", "params", "results", "help", "requires", "while_importing", "param"}
+# What a script is told beside its values.
+FACTS = {"image_group", "image_name", "image_number", "image_folder", "threads"}
 INTERPRETERS = {".py": [sys.executable], ".sh": ["/bin/sh"], ".csh": ["csh", "-f"], ".pl": ["perl"]}
 
 
@@ -39,11 +41,20 @@ def script(path: Path, words: Vocabulary) -> tuple[Step | None, Vocabulary]:
         )
     if not path.stem.isidentifier():
         raise BadStep(f"{path}: the file's name becomes the step's; use letters, digits and _")
-    words = words.extended(header.get("param", {}), source=str(path))
-    declared = set(header.get("param", {}))
-    params = tuple(_word(words, name, path) for name in _names(header, "params", path))
-    results = tuple(_word(words, name, path) for name in _names(header, "results", path))
-    if unused := sorted(declared - {p.name for p in (*params, *results)}):
+    _check_header(header, path)
+    taken, made = _names(header, "params", path), _names(header, "results", path)
+    declared = {
+        name: {**table, "made": True} if name in made and isinstance(table, dict) else table
+        for name, table in header.get("param", {}).items()
+    }
+    if reserved := sorted({*taken, *made} & FACTS):
+        raise BadStep(
+            f"{path}: {reserved[0]} is told to every script; call the parameter otherwise"
+        )
+    words = words.extended(declared, source=str(path))
+    params = tuple(_word(words, name, path) for name in taken)
+    results = tuple(_word(words, name, path) for name in made)
+    if unused := sorted(set(declared) - {p.name for p in (*params, *results)}):
         raise BadStep(f"{path}: {unused[0]} is declared but neither in params nor in results")
     command = _command(path, text)
 
@@ -64,6 +75,23 @@ def script(path: Path, words: Vocabulary) -> tuple[Step | None, Vocabulary]:
         while_importing=bool(header.get("while_importing", False)),
     )
     return step, words
+
+
+def _check_header(header: Mapping[str, Any], path: Path) -> None:
+    kinds = {"title": str, "category": str, "help": str, "while_importing": bool}
+    for key, kind in {**kinds, "requires": dict, "param": dict}.items():
+        if key in header and not isinstance(header[key], kind):
+            what = {str: "text", bool: "true or false", dict: "a table"}[kind]
+            raise BadStep(f"{path}: {key} = {header[key]!r}; {what} is expected")
+    if header.get("category", "Measure") not in CATEGORIES:
+        raise BadStep(f"{path}: category {header['category']!r} is none of {', '.join(CATEGORIES)}")
+    for name, amount in header.get("requires", {}).items():
+        if amount != "program" and (
+            isinstance(amount, bool) or not isinstance(amount, int | float)
+        ):
+            raise BadStep(
+                f'{path}: requires {name} = {amount!r}; write a number, or "program" for a program'
+            )
 
 
 def environment(job: Job, params: tuple[Param, ...], results: Path) -> dict[str, str]:
@@ -137,8 +165,11 @@ def _header(path: Path, text: str) -> dict[str, Any] | None:
         table = tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
         raise BadStep(f"{path}: its header cannot be read: {error}") from None
-    found = table.get("tool", {}).get("focusnb")
-    return None if found is None else dict(found)
+    tools = table.get("tool", {})
+    found = tools.get("focusnb") if isinstance(tools, dict) else None
+    if found is not None and not isinstance(found, dict):
+        raise BadStep(f"{path}: tool.focusnb is a table; begin it with [tool.focusnb]")
+    return found
 
 
 def _names(header: Mapping[str, Any], key: str, path: Path) -> list[str]:
@@ -162,7 +193,12 @@ def _command(path: Path, text: str) -> list[str]:
     if os.access(path, os.X_OK) and text.startswith("#!"):
         return [str(path)]
     if text.startswith("#!"):
-        return [*shlex.split(text.splitlines()[0][2:]), str(path)]
+        try:
+            words = shlex.split(text.splitlines()[0][2:])
+        except ValueError as error:
+            raise BadStep(f"{path}: its first line cannot be read: {error}") from None
+        if words:
+            return [*words, str(path)]
     if path.suffix in INTERPRETERS:
         return [*INTERPRETERS[path.suffix], str(path)]
     raise BadStep(
