@@ -281,5 +281,5 @@ def _export(args: argparse.Namespace) -> None:
 
 
 def _line(row: dict[str, Any]) -> list[Any]:
-    done = f"{100 * row.get('fraction', 0):.0f} %" if row["state"] == "running" else ""
+    done = f"{100 * row['progress']:.0f} %" if row["state"] == "running" else ""
     return [*(row[c] for c in ("id", "state", "image", "name", "steps")), done, row["message"]]

@@ -82,7 +82,9 @@ create table if not exists log (
     event text not null,                       -- submitted, started, done, failed, cancelled, retried, lost, imported, refused, warning …
     message text not null default ''
 );
-create index if not exists log_by_image on log (image);
+create index if not exists log_by_image on log (image, id);
+create index if not exists log_by_batch on log (batch, id);
+create index if not exists log_by_processor on log (processor, id);
 
 -- one dispatcher per project
 create table if not exists lease (
