@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from focusnb.batch import placing
+from focusnb.batch import placing, recording
 from focusnb.batch.intake import Added, Intake, Options
 from focusnb.batch.queue import Queue
 from focusnb.errors import BadProject, BadValue, FocusError
@@ -47,6 +47,7 @@ class Watcher:
         that wait, since newest first was asked for and it is the newest
     while_importing : called with each new image before the next one is imported, for the steps
         that need recording order
+        (`recording.run`)
     clock : seconds
 
     Attributes
@@ -89,10 +90,14 @@ class Watcher:
         budget: seconds after which no further file is begun; the rest comes with the next scan,
         after what is newer still.
         """
-        images = self._left_over()
-        options = self._options()
+        images: list[Image] = []
         try:
+            images += self._left_over()
+            options = self._options()
             movies, mdocs = self._listed(options)
+        except FocusError as error:
+            self._hindered(f"{self.folder} waits: {error}")
+            return images
         except OSError as error:
             self._hindered(f"{self.folder} cannot be read ({error.strerror}); it is tried again")
             return images
@@ -218,10 +223,7 @@ class Watcher:
 
     def _in_order(self) -> bool:
         """Tell whether a step of the workflow needs the images in recording order."""
-        project = self.project
-        return self._while_importing is not None and any(
-            project.registry.step(name).while_importing for name in project.workflow
-        )
+        return self._while_importing is not None and bool(recording.names(self.project))
 
     def _import(self, intake: Intake, rel: str, stamp: Stamp, newest_first: bool) -> list[Image]:
         path = self.folder / rel
@@ -267,26 +269,30 @@ class Watcher:
         """Hand on, once, what was imported before a crash and never came into the queue."""
         if self._left_over_done:
             return []
-        self._left_over_done = True
         rows = self.project.store.rows(
             "select distinct s.image from seen s join image i on i.id = s.image"
-            " where s.watch = ? and s.outcome in ('imported', 'known') and i.place != ?"
-            " and s.image not in (select image from batch) order by i.recorded, i.id",
-            (self._key, TRASH),
+            " where s.watch = ? and s.outcome in ('imported', 'known')"
+            " and s.image not in (select image from batch where steps != ?)"
+            " order by i.recorded, i.id",
+            (self._key, " ".join(recording.names(self.project))),
         )
         images = [Image(self.project, row["image"]) for row in rows]
-        left = [image for image in images if not image.document["runs"]]
+        left = [image for image in images if self._was_lost(image)]
+        self._left_over_done = True
         for image in left:
             self._hand_on(image, False)
         return left
 
     def _was_lost(self, image: Image) -> bool:
         """Tell whether an image was never queued: who brought it in died before that."""
+        before = recording.names(self.project)
         rows = self.project.store.rows(
-            "select 1 from batch where image = ? union select 1 from image where id = ? and place = ?",
-            (image.id, image.id, TRASH),
+            "select 1 from batch where image = ? and steps != ?"
+            " union select 1 from image where id = ? and place = ?",
+            (image.id, " ".join(before), image.id, TRASH),
         )
-        return not rows and not image.document["runs"]
+        runs = image.document["runs"].items()
+        return not rows and all(step in before or run.get("imported") for step, run in runs)
 
     def _hand_on(self, image: Image, top: bool) -> None:
         if image.error is not None:

@@ -5,11 +5,24 @@ import numpy as np
 import pytest
 
 from focusnb import formats
-from focusnb.batch import intake, watch
+from focusnb.batch import intake, recording, watch
 from focusnb.errors import BadProject, BadValue
 from focusnb.model.project import Project
 
 MDOC = "[FrameSet = 0]\nPixelSpacing = 1.25\nTiltAngle = 7\nNumSubFrames = 3\n"
+
+ORDER = """#!/bin/sh
+# /// script
+# [tool.focusnb]
+# category = "Import"
+# while_importing = true
+# results = ["place"]
+# [tool.focusnb.param.place]
+# type = "int"
+# unit = "1"
+# ///
+echo "place = $(ls -d "$image_folder"/../0* | wc -l)" >> "$FOCUSNB_RESULTS"
+"""
 
 
 class Clock:
@@ -186,6 +199,22 @@ class TestOrder:
         ).scan()
         assert seen == [("0.tif", 1), ("1.tif", 2), ("2.tif", 3), ("3.tif", 4)]
         assert submitted[-1] == ("3.tif", True)
+
+    def test_such_a_step_of_a_script_is_run_at_once_and_the_rest_is_queued(
+        self, project, table, files, submitted, clock
+    ):
+        (project.root / "scripts" / "order.sh").write_text(ORDER)
+        project.set(workflow="prepare order motion")
+        watcher = watch.Watcher(
+            project, table, submit=submitted, while_importing=recording.run, clock=clock
+        )
+        assert names(watcher.scan()) == ["0.tif", "1.tif", "2.tif", "3.tif"]
+        assert [i.error for i in project.images] == [None] * 4
+        assert [i.document["results"]["place"] for i in project.images] == [1, 2, 3, 4]
+        assert submitted.names == ["0.tif", "1.tif", "2.tif", "3.tif"]
+        assert [r["state"] for r in project.store.rows("select state from batch")] == ["done"] * 4
+        again = watch.Watcher(project, table, submit=submitted, clock=clock)
+        assert len(again.scan()) == 4, "their other steps were never queued"
 
     def test_a_budget_leaves_the_rest_to_the_next_scan(self, project, table, files, submitted):
         class Slow(Clock):
