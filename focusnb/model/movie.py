@@ -79,6 +79,13 @@ class Movie:
             )
         return total.astype(np.float32)
 
+    def known_defects(self) -> NDArray[np.bool_]:
+        """Give the pixels (y, x) that are broken by the defect list or where the gain is zero."""
+        listed = defect_format.read(Path(self.defects)) if self.defects else []
+        mask: NDArray[np.bool_] = defect_kernel.mask(listed, self.shape[1:])
+        gain = self._oriented_gain()
+        return mask if gain is None else mask | (gain == 0)
+
     def save(self, path: Path) -> None:
         """Write the recipe as JSON."""
         names = [f.name for f in fields(self) if not f.name.startswith("_")]
@@ -96,27 +103,29 @@ class Movie:
 
     def _electrons(self, index: int) -> NDArray[np.float32]:
         raw = self._raw(index)
+        gain = self._oriented_gain()
+        if gain is not None:
+            return gain_kernel.multiply(raw, gain)
+        frame = raw.astype(np.float32)
+        return (
+            frame if self.counts_per_electron == 1 else frame / np.float32(self.counts_per_electron)
+        )
+
+    def _oriented_gain(self) -> NDArray[np.float32] | None:
+        """Give the gain as the frames are multiplied with it, read once; None without gain."""
         if self.gain is not None and self._gain is None:
             read = gain_kernel.orient(
                 gain_format.read(Path(self.gain)), rotation=self.gain_rotation, flip=self.gain_flip
             )
             gain_kernel.check(read, self.shape[1:])
             self._gain = (read / self.counts_per_electron).astype(np.float32)
-        if self._gain is not None:
-            return gain_kernel.multiply(raw, self._gain)
-        frame = raw.astype(np.float32)
-        return (
-            frame if self.counts_per_electron == 1 else frame / np.float32(self.counts_per_electron)
-        )
+        return self._gain
 
     def _repaired(self, frame: NDArray[np.float32], index: int) -> NDArray[np.float32]:
         if self._bad is None:
-            listed = defect_format.read(Path(self.defects)) if self.defects else []
-            mask = defect_kernel.mask(listed, self.shape[1:])
+            mask = self.known_defects()
             for x, y in self.hot:
                 mask[y, x] = True
-            if self._gain is not None:
-                mask |= self._gain == 0
             self._bad = defect_kernel.prepare(mask)
         # The same frame gets the same values each time it is read.
         return defect_kernel.repair(frame, self._bad, rng=np.random.default_rng(index))

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 Key = tuple[str, str, tuple[tuple[str, Any], ...]]
 
 
+def rounded(value: Any) -> Any:
+    """Give a number as tables keep it, with eight digits; other values as they are."""
+    return float(f"{value:.8g}") if isinstance(value, float) else value
+
+
 def settings_digest(values: Mapping[str, Any]) -> str:
     """Give a short digest of the values that a step used."""
     return hashlib.sha256(json.dumps(dict(values), sort_keys=True).encode()).hexdigest()[:16]
@@ -34,7 +39,7 @@ def settings(project: "Project", name: str, group: str, own: Mapping[str, Any]) 
             continue
         if param.name in own:
             if param.type != "path":
-                found[param.name] = own[param.name]
+                found[param.name] = rounded(own[param.name])
             continue
         value = values[param.name]
         found[param.name] = (

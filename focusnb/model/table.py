@@ -118,7 +118,7 @@ def cells_of(document: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str,
     whose own values were changed since: the library knows from these what is stale.
     """
     cells: dict[str, Any] = {
-        word: float(f"{value:.8g}") if isinstance(value, float) else value
+        word: stale.rounded(value)
         for word, value in {**document["values"], **document["results"]}.items()
         if value is not None and word in words and words[word].type not in ("path", "series")
     }

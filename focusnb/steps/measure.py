@@ -9,13 +9,16 @@ from focusnb.model.step import step
     category="Measure",
     results="mean_count dose_ratio iciness iciness_amplitude ice_ring image_sd stripes",
 )
-def measure(job: Job, average, average_pixel_size, frame_count, pixel_size, total_dose=None):
+def measure(
+    job: Job, average, average_pixel_size, frame_count=None, pixel_size=None, total_dose=None
+):
     """Measure electrons, dose, iciness and statistics.
 
     All of it comes from the average without dose weighting. Iciness is not available when the
-    Nyquist limit is coarser than 3.5 Å.
+    Nyquist limit is coarser than 3.5 Å. An average that came in without its movie counts as one frame.
     """
     picture = job.read("average")
+    frame_count, pixel_size = frame_count or 1, pixel_size or average_pixel_size
     known = statistics.describe(picture)
     count = known.mean / frame_count
     ratio = statistics.dose_ratio(

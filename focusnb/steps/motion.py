@@ -30,11 +30,14 @@ def motion(
 
     Each frame is compared with the sum of the others until the shifts stay as they are; the frames
     are moved back and summed, with and without dose weighting. A picture of one frame is its own
-    average: it has no drift.
+    average: it has no drift. Frames that do not show the same thing are summed as they are.
     """
     movie: Movie = job.read("prepared")
     frames = len(movie)
-    found = None
+    dose = movie.dose_per_frame
+    prior_dose = movie.prior_dose + movie.first * (dose or 0.0)
+    shifts, found, known = np.zeros((frames, 2)), None, False
+    notes: list[str] = []
     if frames > 1 and not already_aligned:
         found = kernel.estimate(
             movie,
@@ -45,12 +48,24 @@ def motion(
             report=lambda done, text="": job.report(0.5 * done, text or "aligning frames"),
             workers=job.threads,
         )
-        shifts = found.shifts
         job.log(
-            f"{found.iterations} iterations, changes {[round(c, 3) for c in found.rms_history]} Å"
+            f"{found.iterations} iterations, changes {[round(c, 3) for c in found.rms_history]} Å,"
+            f" peaks {found.quality:.1f} sd high"
         )
+        known = found.quality > kernel.NOISE_PEAK
+        if known:
+            shifts = found.shifts
+        if not known:
+            notes.append(
+                f"the frames could not be aligned: their correlation peaks, {found.quality:.1f} sd"
+                " high, may be noise; they are summed as they are"
+            )
+        elif not found.converged:
+            notes.append(
+                f"the shifts still changed after {found.iterations} iterations:"
+                " look at motion_iterations and motion_max_shift"
+            )
     else:
-        shifts = np.zeros((frames, 2))
         job.log(
             "one frame: it is its own average" if frames == 1 else "the frames were aligned before"
         )
@@ -60,8 +75,8 @@ def motion(
         pixel_size=movie.pixel_size,
         shape=movie.average_shape,
         voltage=voltage,
-        dose_per_frame=movie.dose_per_frame,
-        prior_dose=movie.prior_dose + movie.first * (movie.dose_per_frame or 0.0),
+        dose_per_frame=dose,
+        prior_dose=prior_dose,
         report=lambda done, text="": job.report(0.5 + 0.5 * done, text or "summing frames"),
         workers=job.threads,
     )
@@ -77,11 +92,12 @@ def motion(
         "unaligned": job.write(
             "unaligned", sums.unaligned, label="focusnb motion: unaligned sum", **size
         ),
-        "shifts": None if found is None else of_file(shifts, movie),
-        "motion_star": None if found is None else _star(job, movie, shifts, voltage),
-        **({} if found is None else drift_numbers(shifts, movie.dose_per_frame, movie.prior_dose)),
+        "shifts": of_file(shifts, movie) if known else None,
+        "motion_star": _star(job, movie, shifts, voltage) if known else None,
+        **(drift_numbers(shifts, dose, prior_dose) if known else {}),
         "alignment_quality": None if found is None else found.quality,
         "aligned": None if found is None else found.converged,
+        "notes": notes,
     }
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from focusnb import formats
 from focusnb.errors import BadData, BadValue
 from focusnb.kernels import defects as defect_kernel
@@ -79,8 +81,11 @@ def prepare(
             f"{Path(movie).name}: all pixels have the value {total.flat[0]:g}; nothing was recorded"
         )
     if hot_pixel_sigma > 0:
+        # What the list names is replaced anyway: here it would hide hot neighbours.
+        known = recipe.known_defects()
+        total = defect_kernel.repair(total, known, rng=np.random.default_rng(0))
         hot = defect_kernel.hot_pixels(total, frames=len(recipe), sigma=hot_pixel_sigma)
-        recipe.hot = [[int(x), int(y)] for x, y in hot]
+        recipe.hot = [[int(x), int(y)] for x, y in hot if not known[y, x]]
     dose = recipe.dose_per_frame
     for note in notes:
         job.log(note)

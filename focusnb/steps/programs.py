@@ -20,8 +20,10 @@ def _relion_words(values: dict[str, Any]) -> Mapping[str, Any]:
     with formats.open(values["movie"]) as stack:
         frames = stack.shape[0]
     dose = dose_of_frame(values.get("dose_per_frame"), values.get("exposure_dose"), frames)
+    target = values.get("target_pixel_size")
     return {
-        "last": values["last_frame"] or frames,
+        "last": min(values["last_frame"] or frames, frames),
+        "binning": f"{target / values['pixel_size'] if target else values['crop_factor']:.6g}",
         "weighting_dose": None if dose is None else f"{dose:.6g}",
         "gain": None
         if values["gain_corrected"] or not values.get("gain")
@@ -67,7 +69,7 @@ relion_motion = program(
     "relion_motion",
     "Align frames with RELION's own motion correction",
     "relion_run_motioncorr --use_own --i {movie} --o out/ --j {threads} --angpix {pixel_size}"
-    " --voltage {voltage} --bin_factor {crop_factor} --bfactor {motion_bfactor}"
+    " --voltage {voltage} --bin_factor {binning} --bfactor {motion_bfactor}"
     " --patch_x {patches} --patch_y {patches} --preexposure {prior_dose}"
     " --first_frame_sum {first_frame} --last_frame_sum {last}"
     " [--dose_per_frame {weighting_dose} --dose_weighting --save_noDW]"
@@ -78,7 +80,7 @@ relion_motion = program(
     adapt=_relion_words,
     collect=_relion_motion,
     suffixes={".mrc": ".mrcs"},
-    extra="dose_per_frame exposure_dose gain_corrected last_frame",
+    extra="crop_factor target_pixel_size dose_per_frame exposure_dose gain_corrected last_frame",
     folder_word="relion_folder",
     help="RELION 3.1.3 and later. Local motion is measured in patches × patches; 1 leaves it out.",
 )
