@@ -50,7 +50,9 @@ def results(number: int, bad: str | None = None) -> dict:
     return {k: v for k, v in {**found, **BAD.get(bad or "", {})}.items() if v is not None}
 
 
-def fill(made: Project, count: int, *, now: float, interval: float = 45.0, bad: bool = True) -> None:
+def fill(
+    made: Project, count: int, *, now: float, interval: float = 45.0, bad: bool = True
+) -> None:
     """Add many images at once, the last one recorded at `now`; every ninth of some is bad."""
     kinds = list(BAD)
     with made.store.transaction() as connection:

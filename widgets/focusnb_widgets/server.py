@@ -176,11 +176,11 @@ def serve(feeds: Sequence[Path], host: str, port: int) -> None:
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = (
         "1"  # kernels warn about frozen modules otherwise
     )
-    logging.getLogger("tornado.access").setLevel(logging.ERROR)
+    for name in ("access", "application", "general"):
+        logging.getLogger(f"tornado.{name}").setLevel(logging.ERROR)
     asyncio.set_event_loop(asyncio.new_event_loop())
     with tempfile.TemporaryDirectory(prefix="focusnb-page-") as connections:
         server = Server(connection_dir_root=connections)
-        server.tornado_settings = {"ws_ping_timeout": 30_000}  # ms, not above the interval
         server.sockets = sockets
         server.initialize(settings(host, number))
         server.start()
