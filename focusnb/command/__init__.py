@@ -1,6 +1,7 @@
 """The command `focusnb`."""
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -40,18 +41,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser().print_help()
         return 0
     try:
-        return int(args.run(args) or 0)
+        code = int(args.run(args) or 0)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has had enough
+        # Whoever read our output has had enough; what is left of it may go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (FocusError, OSError) as error:
+    except Exception as error:
         if args.debug:
             traceback.print_exc()
-        print(f"focusnb: {error}", file=sys.stderr)
+        print(f"focusnb: {_sentence(error)}", file=sys.stderr)
         return 1
+
+
+def _sentence(error: Exception) -> str:
+    """Tell an error in one line; what nobody foresaw says how to learn more."""
+    text = " ".join(str(error).split())
+    if isinstance(error, FocusError | OSError):
+        return text
+    return f"{type(error).__name__}: {text} (--debug shows where it came from)"
 
 
 if __name__ == "__main__":

@@ -66,7 +66,11 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     queue.add_argument("batches", nargs="*", metavar="BATCH", help="numbers of batches, or 'all'")
     queue.add_argument(
-        "--to", type=int, default=1, metavar="PLACE", help="place in the queue, for move"
+        "--to",
+        type=int,
+        default=1,
+        metavar="PLACE",
+        help="place in the queue, for move; 1 is first",
     )
     queue.add_argument("--json", action="store_true")
     queue.set_defaults(run=_queue)
@@ -92,10 +96,15 @@ def _names(text: str | None) -> list[str] | None:
 
 
 def _quick(args: argparse.Namespace) -> int:
+    from focusnb.batch import quick
+
     bar = show.Progress()
-    answers = fn.quick(
-        args.files, steps=_names(args.steps), out=args.out, on_progress=bar, **show.pairs(args.set)
-    )
+    given = show.pairs(args.set)
+    steps = _names(args.steps) or quick.DEFAULT
+    answers = [
+        quick.quick(file, steps=steps, values=given, out=args.out, on_progress=bar)
+        for file in args.files
+    ]
     bar.close()
     if args.json:
         show.as_json(answers)
@@ -117,6 +126,8 @@ def _quick(args: argparse.Namespace) -> int:
                 print(f"  files are in {answer['folder']}")
             if answer["error"]:
                 print(f"focusnb: {answer['error']}", file=sys.stderr)
+            for note in answer.get("notes", ()):
+                print(f"  note: {note}")
     return 1 if any(answer["error"] for answer in answers) else 0
 
 
@@ -168,7 +179,7 @@ def _run(args: argparse.Namespace) -> int:
         f"{project.name}: watching, processing, publishing; Ctrl-C ends it, nothing is lost",
         flush=True,
     )
-    project.run(until=lambda: ended, on_news=lambda text: print("imported", text, flush=True))
+    project.run(until=lambda: ended, on_news=lambda text: print(text, flush=True))
     print("ended; what was not finished waits in the queue")
     return 0
 
@@ -188,9 +199,9 @@ def _process(args: argparse.Namespace) -> int:
     for state in states.values():
         counts[state] = counts.get(state, 0) + 1
     print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
-    for row in project.rows("error != ''"):
-        if counts.get("failed"):
-            print(f"focusnb: {row['image']} {row['name']}: {row['error']}", file=sys.stderr)
+    for row in project.queue.listing(limit=1_000_000) if counts.get("failed") else ():
+        if states.get(row["id"]) == "failed":
+            print(f"focusnb: {row['image']} {row['name']}: {row['message']}", file=sys.stderr)
     return 1 if counts.get("failed") else 0
 
 
@@ -212,7 +223,7 @@ def _queue(args: argparse.Namespace) -> None:
     if args.action != "list":
         wanted = _batches(queue, args)
         done = (
-            queue.move(wanted, args.to)
+            queue.move(wanted, args.to - 1)
             if args.action == "move"
             else getattr(queue, args.action)(wanted)
         )
@@ -282,4 +293,5 @@ def _export(args: argparse.Namespace) -> None:
 
 def _line(row: dict[str, Any]) -> list[Any]:
     done = f"{100 * row['progress']:.0f} %" if row["state"] == "running" else ""
-    return [*(row[c] for c in ("id", "state", "image", "name", "steps")), done, row["message"]]
+    shown = [row[c] for c in ("id", "state", "image", "name")]
+    return [*shown, " ".join(row["steps"]), done, row["message"]]

@@ -95,11 +95,21 @@ def _new(args: argparse.Namespace) -> None:
             word: str(other.root / value) if other.words[word].type == "path" else value
             for word, value in other.settings.values.items()
         }
-    values |= show.pairs(args.set)
+    values |= _known(show.pairs(args.set))
     project = fn.create(args.project, mode=args.mode, **values)
     if other is not None:
         shutil.copytree(other.root / "scripts", project.root / "scripts", dirs_exist_ok=True)
     print(f"{project.root} is ready: mode {project.mode}, steps {' '.join(project.workflow)}")
+
+
+def _known(values: dict[str, str], words: Any = None) -> dict[str, str]:
+    """Give values whose names the vocabulary knows; raises UnknownName for another one."""
+    from focusnb.model.vocabulary import vocabulary
+
+    known = words or vocabulary()
+    for word in values:
+        _ = known[word]
+    return values
 
 
 def find_project(words: Sequence[str], *, needed: bool = True) -> tuple[Any, list[str]]:
@@ -127,7 +137,9 @@ def _set(args: argparse.Namespace) -> None:
         settings.set((project.words if project else vocabulary()).read(given, "--user"))
         print(f"written to {settings.path}")
         return
-    project.set(args.images, group=args.group, **given)
+    project.set(args.images, group=args.group, **_known(given, project.words))
+    whose = args.images or args.group or project.name
+    print(f"set for {whose}: {', '.join(given)}")
 
 
 def _get(args: argparse.Namespace) -> None:
@@ -170,12 +182,13 @@ def _get(args: argparse.Namespace) -> None:
 def _lock(args: argparse.Namespace) -> None:
     project, words = find_project(args.words, needed=not args.user)
     on = args.command == "lock"
+    if not words:
+        raise BadValue(f"nothing to {args.command}; name parameters")
     if args.user:
+        _known(dict.fromkeys(words, ""), project and project.words)
         _user(project).lock(words, on)
-    elif args.group:
-        project.group_settings(args.group).lock(words, on)
     else:
-        project.lock(args.images, *words, on=on)
+        project.lock(args.images, *words, group=args.group, on=on)
 
 
 def _user(project: Any) -> Any:
