@@ -297,10 +297,14 @@ class Watcher:
     def _hand_on(self, image: Image, top: bool) -> None:
         if image.error is not None:
             return
-        if self._while_importing is not None:
-            self._while_importing(image)
-        if self._submit is not None:
-            self._submit([image], top)
+        try:
+            if self._while_importing is not None:
+                self._while_importing(image)
+            if self._submit is not None:
+                self._submit([image], top)
+        except FocusError:
+            self._left_over_done = False  # with the next scan it is tried again
+            raise
 
     def _remember(self, rel: str, stamp: Stamp, outcome: str, image: int, message: str) -> None:
         path = placing.text(rel)

@@ -6,7 +6,7 @@ import pytest
 
 from focusnb import formats
 from focusnb.batch import intake, recording, watch
-from focusnb.errors import BadProject, BadValue
+from focusnb.errors import BadProject, BadValue, UnknownName
 from focusnb.model.project import Project
 
 MDOC = "[FrameSet = 0]\nPixelSpacing = 1.25\nTiltAngle = 7\nNumSubFrames = 3\n"
@@ -253,6 +253,24 @@ def test_what_was_imported_but_never_queued_is_queued_after_a_restart(
     assert names(again.scan()) == ["a.tif"]
     assert again.scan() == []
     assert submitted.names == ["a.tif"]
+
+
+def test_what_could_not_be_queued_is_queued_later(project, camera, clock, submitted):
+    def broken(images, top):
+        raise UnknownName("no step is called 'moton'")
+
+    movie(camera / "a.tif")
+    watcher = watch.Watcher(
+        project, {"folder": str(camera), "settle": 0.0}, submit=broken, clock=clock
+    )
+    with pytest.raises(UnknownName):
+        watcher.scan()
+    assert watcher.scan() == []
+    assert "moton" in watcher.message
+    watcher._submit = submitted
+    watcher.scan()
+    assert submitted.names == ["a.tif"]
+    assert watcher.message is None
 
 
 def test_what_was_imported_by_an_importer_that_died_is_queued_when_it_is_met(
