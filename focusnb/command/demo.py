@@ -154,7 +154,7 @@ def _follow(project: Any, microscope: "subprocess.Popen[bytes]", movies: int) ->
 
 
 def _news(begun: float) -> Callable[[str], None]:
-    return lambda text: print(f"{time.monotonic() - begun:5.0f} s  imported  {text}", flush=True)
+    return lambda text: print(f"{time.monotonic() - begun:5.0f} s  {text}", flush=True)
 
 
 def _verdict(row: Any) -> str:
@@ -204,4 +204,3 @@ def _tell(project: Any, camera: Path) -> bool:
         )
     )
     return len(rows) == len(truth) and all(row["good"] is not None for row in rows)
-

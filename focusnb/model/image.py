@@ -1,6 +1,6 @@
 """An image: one recorded exposure with everything made from it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,7 +118,8 @@ class Image:
         from focusnb import formats
         from focusnb.model.job import READERS
 
-        return READERS.get(Path(path).suffix, formats.read)(Path(path))
+        read: Callable[[Path], Any] = READERS.get(Path(path).suffix, formats.read)
+        return read(Path(path))
 
     def log(self, step: str) -> str:
         """Give the log of the last run of a step."""

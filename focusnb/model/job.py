@@ -21,6 +21,12 @@ def _star(path: Path) -> Any:
 READERS: dict[str, Callable[[Path], Any]] = {".json": Movie.load, ".star": _star}
 
 
+def read_product(path: Path) -> Any:
+    """Read a product by its ending: recipes as Movie, tables as data frames, pictures as arrays."""
+    reader: Callable[[Path], Any] = READERS.get(path.suffix, formats.read)
+    return reader(path)
+
+
 def _silent(fraction: float, text: str = "") -> None:
     """Report to nobody."""
 
@@ -86,5 +92,6 @@ class Job:
             path = self.made.get(word) or (Path(value) if value else None)
             if path is None or not path.is_file():
                 raise MissingProduct(f"{word} is needed, but no step has made it yet")
-            self.memory[word] = READERS.get(path.suffix, formats.read)(path)
+            read: Callable[[Path], Any] = READERS.get(path.suffix, formats.read)
+            self.memory[word] = read(path)
         return self.memory[word]
