@@ -111,7 +111,10 @@ class Image:
         return default if value is None else value
 
     def read(self, word: str) -> Any:
-        """Read a product: pictures as arrays (row 0 at the bottom), tables as data frames."""
+        """Read a product: pictures as arrays (row 0 at the bottom), tables as data frames.
+
+        A STAR file of several tables comes as a dict of them.
+        """
         path = self[word]
         if path is None or not Path(path).is_file():
             raise MissingProduct(f"{self.key} has no {word} yet; process it first")
