@@ -150,7 +150,7 @@ def test_a_second_export_replaces_the_first_and_leaves_foreign_files_alone(
     assert len(table) == 1
     for image in (first, second):
         assert image.read("average").shape == (96, 160), "the project's own files are untouched"
-        assert len(image.read("picks")[""]) == 2
+        assert len(image.read("picks")) == 2
 
 
 def test_names_are_plain_and_unique_and_the_originals_are_told(project, processed, tmp_path):
