@@ -31,15 +31,24 @@ class Project(model.Project):
         gain, defects: files for these images' group. group: name of the group. how: "copy", "link"
         or "move". Other words are values of the new images.
         """
-        from focusnb.batch import intake
+        return list(self.bring(files, **how).images)
 
-        files = [files] if isinstance(files, str | Path) else list(files)
+    def bring(self, files: str | Path | Iterable[str | Path], **how: Any) -> Any:
+        """Import files as `add` does; tell also which were known already, and which were refused."""
+        from focusnb.batch import intake, recording
+
         options = {
             k: how.pop(k)
             for k in ("gain", "defects", "group", "how", "delete_originals")
             if k in how
         }
-        return intake.add(self, [Path(f) for f in files], values=how, **options).images
+        added = intake.add(self, files, values=how, **options)
+        ready = {image.id: image for image in added.ready}
+        in_order = self.store.rows("select id from image order by recorded, id") if ready else []
+        for row in in_order:
+            if row["id"] in ready:
+                recording.run(ready[row["id"]])
+        return added
 
     def process(
         self,

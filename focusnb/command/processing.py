@@ -132,7 +132,7 @@ def _quick(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    from focusnb.batch import intake, watch
+    from focusnb.batch import watch
 
     project = fn.open(args.project)
     options = {
@@ -152,7 +152,7 @@ def _import(args: argparse.Namespace) -> int:
         return 0
     if not args.files:
         raise BadValue("nothing to import; name files, or a folder with --watch")
-    added = intake.add(project, [Path(f) for f in args.files], values=show.pairs(args.set), **given)
+    added = project.bring(args.files, **show.pairs(args.set), **given)
     for path, sentence in added.refused:
         print(f"focusnb: {path}: {sentence}", file=sys.stderr)
     broken = [image for image in added.images if image.error]
