@@ -86,7 +86,7 @@ def queue(project: "Project", now: float) -> dict[str, Any]:
     open_batches = counts["waiting"] + counts["running"]
     if recent["n"] >= 3 and counts["running"]:
         left = round(open_batches * recent["mean"] / counts["running"], 1)
-    (lease,) = store.rows("select max(beat) as beat from lease")
+    (lease,) = store.rows("select max(beat) as beat from lease where name = 'dispatch'")
     return {
         **counts,
         "paused": store.fact("paused") is not None,

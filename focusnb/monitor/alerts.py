@@ -71,9 +71,7 @@ def _queue(queue: Mapping[str, Any], now: float) -> list[dict[str, str]]:
         return [_warning(f"The queue is paused; {waiting} batches wait.")]
     beat = queue["dispatcher"]
     if beat is None or now - beat > 60:
-        return [
-            _warning(f"Nobody works on the queue, {waiting} batches wait; start `focusnb run`.")
-        ]
+        return [_warning(f"Nobody works on the queue, {waiting} batches wait; start focusnb run.")]
     return []
 
 

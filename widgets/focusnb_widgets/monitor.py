@@ -162,7 +162,7 @@ class MonitorPage(ipywidgets.Box):
         text = (
             str(error)
             if started
-            else "Nothing was published yet. The page fills by itself as soon as `focusnb run` does."
+            else "Nothing was published yet. The page fills by itself as soon as focusnb runs."
         )
         self.head.state = {"title": name_of(self.feed.folder), "problem": text}
         if not started:

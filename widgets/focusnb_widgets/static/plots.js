@@ -137,6 +137,11 @@ class Plots {
         to[`${word} shown`].push(Math.min(Math.max(value, bottom + 0.02 * (top - bottom)), top - 0.02 * (top - bottom)));
       }
     }
+    const many = inside.length > 600;
+    for (const { word } of this.words) {
+      this.find(`good ${word}`).glyph.size = { value: many ? 3.5 : 5 };
+      this.find(`bad ${word}`).glyph.size = { value: many ? 5 : 7 };
+    }
     this.find("good").data = data.good;
     this.find("bad").data = data.bad;
     for (const { word, factor, label, unit, digits } of this.words) {
@@ -158,7 +163,8 @@ class Plots {
     else if (!shown) this.note.replaceChildren("No image in this time; ", ago(last, "the last one was recorded "), ".");
     else {
       this.note.textContent = facts.every > 1
-        ? `${shown} points; of older images every ${facts.every}th is shown.` : `${shown} images.`;
+        ? `${number(shown, 0)} points; of older images every ${facts.every}th is shown`
+        : `${number(shown, 0)} images`;
     }
   }
 }
@@ -187,7 +193,8 @@ function render({ model, el }) {
   h("p", { class: "fnb-muted fnb-key" },
     h("span", {}, h("i", { class: "fnb-dot-good", "aria-hidden": "true" }, "●"), " good"),
     h("span", {}, h("i", { class: "fnb-dot-bad", "aria-hidden": "true" }, "✕"), " not good"),
-    h("span", {}, h("i", { "aria-hidden": "true" }, "┄"), " limit of good")));
+    h("span", {}, h("i", { "aria-hidden": "true" }, "┄"), " limit of good"),
+    h("span", {}, "at an edge: beyond the scale")));
   const update = () => plots?.update();
   let ended = false;
   bokehjs(model).then(() => {
