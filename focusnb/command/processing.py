@@ -143,18 +143,20 @@ def _import(args: argparse.Namespace) -> int:
     if args.watch:
         if args.files:
             raise BadValue("name either files or --watch DIR")
+        given["import_how"] = given.pop("how", None)
         extra = {"settle": args.settle, "newest_first": args.newest_first}
-        watch.store(
-            project, Path(args.watch), values=show.pairs(args.set), **given,
-            **{k: v for k, v in extra.items() if v is not None},
-        )  # fmt: skip
+        told = {k: v for k, v in {**given, **extra}.items() if v is not None}
+        watch.store(project, Path(args.watch), **show.pairs(args.set), **told)
         print(f"{args.watch} is watched as soon as `focusnb run {args.project}` runs")
         return 0
     if not args.files:
         raise BadValue("nothing to import; name files, or a folder with --watch")
     added = project.bring(args.files, **show.pairs(args.set), **given)
     for path, sentence in added.refused:
-        print(f"focusnb: {path}: {sentence}", file=sys.stderr)
+        print(
+            f"focusnb: {sentence}" if str(path) in sentence else f"focusnb: {path}: {sentence}",
+            file=sys.stderr,
+        )
     broken = [image for image in added.images if image.error]
     for image in broken:
         print(f"focusnb: {image.key} {image.name}: {image.error}", file=sys.stderr)
