@@ -122,7 +122,8 @@ class Image:
         from focusnb.model.job import READERS
 
         read: Callable[[Path], Any] = READERS.get(Path(path).suffix, formats.read)
-        return read(Path(path))
+        found = read(Path(path))
+        return next(iter(found.values())) if isinstance(found, dict) and len(found) == 1 else found
 
     def log(self, step: str) -> str:
         """Give the log of the last run of a step."""
