@@ -144,7 +144,8 @@ class Param:
             raise self._bad(text, f"{kind} is expected", origin) from None
 
     def _choice(self, value: object, origin: str) -> str:
-        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        is_key = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1_000_000
+        text = str(value) if is_key else value
         for key, label in self.choices:
             if isinstance(text, str) and text.casefold() in (key.casefold(), label.casefold()):
                 return key
