@@ -9,6 +9,7 @@ A value that is not available compares false.
 import ast
 import operator
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -38,7 +39,9 @@ def compile_selection(text: str, words: Mapping[str, Any]) -> Callable[[Row], bo
     if wanted:
         return lambda row: (row["group"], row["id"]) in wanted
     try:
-        tree = ast.parse(text.strip(), mode="eval")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about backslashes in quoted text
+            tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", str(error))
         raise BadSelection(

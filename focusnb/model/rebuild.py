@@ -66,6 +66,8 @@ def _document(folder: Path, notes: list[str]) -> dict[str, Any]:
     document = new_document(folder.name, folder.parent.name)
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"it is {type(found).__name__}, not dict")
         told = {key: found[key] for key in (*document, "recorded") if key in found}
         _check(document, told)
         document |= told
@@ -91,7 +93,7 @@ def _check(empty: Mapping[str, Any], told: Mapping[str, Any]) -> None:
         for name, entry in told.get(key, {}).items():
             if not isinstance(entry, dict) or needed - set(entry):
                 raise ValueError(f"{key}.{name} is not complete")
-    if told.get("error") and not {"step", "message"} <= set(told["error"]):
+    if told.get("error") is not None and not {"step", "message"} <= set(told["error"]):
         raise ValueError("error is not complete")
 
 

@@ -66,7 +66,7 @@ class TestLocks:
     def test_a_locked_value_of_the_project_is_not_changed(self, project):
         project.set(voltage=200)
         project.lock(None, "voltage")
-        with pytest.raises(BadValue, match="voltage is locked in .*project.toml; unlock it first"):
+        with pytest.raises(BadValue, match=r"voltage is locked in .*project\.toml; unlock it"):
             project.set(voltage=300)
         project.unlock(None, "voltage")
         project.set(voltage=300)
