@@ -4,7 +4,9 @@ import ast
 import importlib
 import inspect
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -300,6 +302,63 @@ def test_notebooks_are_kept_without_outputs():
         assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells), ids(
             path
         )
+
+
+# -- two commands on a fresh machine
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A machine with a Makefile and the Pythons that one names; gives make's answer."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "house/tests").mkdir(parents=True)
+    (tmp_path / "house/tests/programs").symlink_to(ROOT / "tests/programs")
+    for name in ("Makefile", "pyproject.toml"):
+        (tmp_path / "house" / name).write_bytes((ROOT / name).read_bytes())
+    for tool in ("sh", "make"):
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+
+    def run(*make, **pythons):
+        for name, line in pythons.items():
+            place = tmp_path / "bin" / name.replace("_", ".")
+            place.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+            place.chmod(0o755)
+        env = {"PATH": str(tmp_path / "bin")}
+        place = tmp_path / "house"
+        return subprocess.run(
+            [shutil.which("make"), *make], cwd=place, env=env, capture_output=True, text=True
+        )
+
+    return run
+
+
+SHIM = "echo python: command not found >&2; exit 127"
+WHOLE = f'exec {sys.executable} "$@"'
+BARE = f"""[ "$1" = -c ] && case "$2" in *ensurepip*) exit 1;; esac; {WHOLE}"""
+
+
+def test_make_takes_the_first_python_that_really_runs(fresh):
+    said = fresh("-n", "demo", python3_14=SHIM, python3_12=BARE, python3_11=WHOLE, python3=WHOLE)
+    assert " python3.11 -m venv" in said.stdout
+
+
+def test_make_names_the_line_for_apt_when_python_lacks_venv(fresh):
+    said = fresh("demo", python3_13=SHIM, python3=BARE)
+    assert said.returncode != 0
+    assert "sudo apt install python3-venv" in said.stderr
+
+
+def test_make_says_which_python_it_needs(fresh):
+    said = fresh("demo", python3_12=SHIM)
+    assert said.returncode != 0
+    assert "needs Python 3.11 or later" in said.stderr
+
+
+def test_ci_runs_the_command_of_every_desk():
+    lines = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+    assert "export CI=1" in lines
+    assert lines[-1] == "make test"
+    assert os.access(ROOT / ".ci/run", os.X_OK)
 
 
 # -- docs
