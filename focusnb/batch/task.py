@@ -102,7 +102,11 @@ def build(project: Project, row: Mapping[str, Any], *, threads: int = 1) -> Task
         time_limit=float(project.values()["time_limit"]),
         resources=_resources(steps),
         notes=(*notes, *brought),
-        locked=tuple(w for w in document["locked"] if document["results"].get(w) is not None),
+        locked=tuple(
+            w
+            for w in document["locked"]
+            if document["results"].get(w, document["values"].get(w)) is not None
+        ),
     )
 
 
