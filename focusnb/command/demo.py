@@ -106,7 +106,7 @@ def _fresh(folder: Path) -> Path:
 
 
 def _open_page(project: Any, port: int | None) -> "subprocess.Popen[str] | None":
-    page = start_monitor(project, port=port, stdout=subprocess.PIPE)
+    page = start_monitor([project], port=port, stdout=subprocess.PIPE)
     assert page.stdout is not None
     line = page.stdout.readline().strip()
     if not line:

@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import focusnb as fn
@@ -11,34 +12,36 @@ import focusnb as fn
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add the commands of this module."""
     monitor = commands.add_parser("monitor", parents=[common], help="serve the monitoring page")
-    monitor.add_argument("project")
+    monitor.add_argument("project", nargs="+")
     monitor.add_argument("--host", help="address to listen at; 127.0.0.1 if not told otherwise")
     monitor.add_argument("--port", type=int)
     monitor.set_defaults(run=_monitor)
 
 
 def start_monitor(
-    project: Any, *, host: str | None = None, port: int | None = None, **how: Any
+    projects: Sequence[Any], *, host: str | None = None, port: int | None = None, **how: Any
 ) -> "subprocess.Popen[str]":
     """Start the page's server as a process of its own; its first line tells the address."""
-    project.publish()
-    values = project.values()
+    for project in projects:
+        project.publish()
+    values = projects[0].values()
     command = [
-        sys.executable, "-m", "focusnb_widgets.server", str(project.root / "feed"),
+        sys.executable, "-m", "focusnb_widgets.server", *(str(p.root / "feed") for p in projects),
         "--host", host or values["monitor_host"], "--port", str(port or values["monitor_port"]),
     ]  # fmt: skip
     return subprocess.Popen(command, text=True, **how)
 
 
 def _monitor(args: argparse.Namespace) -> int:
-    project = fn.open(args.project)
-    server = start_monitor(project, host=args.host, port=args.port)
+    projects = [fn.open(name) for name in args.project]
+    server = start_monitor(projects, host=args.host, port=args.port)
     try:
         while True:
             try:
-                return server.wait(timeout=project.values()["publish_interval"])
+                return server.wait(timeout=projects[0].values()["publish_interval"])
             except subprocess.TimeoutExpired:
-                project.publish()
+                for project in projects:
+                    project.publish()
     except KeyboardInterrupt:
         server.terminate()
         server.wait(10)
