@@ -3,16 +3,19 @@
 import os
 import shutil
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from focusnb.errors import BadProject
+from focusnb.errors import BadProject, FocusError
 from focusnb.model.record import write_image_json
+from focusnb.model.stale import settings, settings_digest
 
 if TYPE_CHECKING:
     from focusnb.model.project import Project
 
 
 GONE = ".gone-"
+CARRIED = "group "  # origin of a value that an image took along, with the group's name
 
 
 def move(project: "Project", images: Iterable[int], group: str) -> list[int]:
@@ -58,12 +61,49 @@ def finish(project: "Project") -> list[int]:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if source.is_dir():
                     os.replace(source, target)
-                document["group"] = row["target"]
+                carry(project, document, row["target"])
                 project.save_document(connection, row["image"], document)
             connection.execute("delete from move where image = ?", (row["image"],))
         write_image_json(project, row["image"])
         moved.append(int(row["image"]))
     return moved
+
+
+def carry(project: "Project", document: dict[str, Any], group: str) -> None:
+    """Put an image's document into a group; what its old group says, and the new one does not, goes along.
+
+    An exposure stays right only with its camera's gain, defects and their orientation: these
+    values become the image's own until it is back in a group that says the same. A file of the old
+    group goes along even if the new group has another.
+    """
+    left, values, origins = document["group"], document["values"], document["origins"]
+    before, words = dict(values), project.words
+    said, says = project.group_settings(left).values, project.group_settings(group).values
+    for word in [w for w, origin in origins.items() if origin.startswith(CARRIED)]:
+        if word in says and values.get(word) == _own(words, word, says[word]):
+            del values[word], origins[word]
+    for word, value in said.items():
+        missing = word not in says or (words[word].type == "path" and says[word] != value)
+        if missing and word not in before and word not in document["results"]:
+            values[word], origins[word] = _own(words, word, value), f"{CARRIED}{left}"
+    document["group"] = group
+    moved = {word for word in {*before, *values} if before.get(word) != values.get(word)}
+    for step, run in document["runs"].items():
+        try:
+            old = settings(project, step, left, before)
+            new = settings(project, step, group, values)
+        except FocusError:
+            continue  # a script that is gone
+        same = all(old.get(w) == new.get(w) for w in {*old, *new} - moved)
+        if same and run.get("settings") == settings_digest(old):
+            run["settings"] = settings_digest(new)
+
+
+def _own(words: Any, word: str, value: Any) -> Any:
+    """Give a group's value as an image has it: files are told from the image's own folder."""
+    if words[word].type != "path" or Path(value).expanduser().is_absolute():
+        return value
+    return f"../../{value}"
 
 
 def empty_trash(project: "Project", group: str = "TRASH") -> int:

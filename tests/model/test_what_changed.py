@@ -137,6 +137,36 @@ def test_moving_to_a_group_with_other_values_makes_stale(project, ran):
     assert stale(project) == (["a_second"], ["a_second"])
 
 
+def test_what_the_old_group_said_goes_along_and_makes_nothing_stale(project, ran):
+    (project.root / "references").mkdir()
+    for name in ("one.txt", "two.txt"):
+        (project.root / "references" / name).write_text(name)
+    project.set(group="g1", sheet="references/one.txt", height=7)
+    project.set(group="g2", sheet="references/two.txt")
+    process(project)
+    ran()
+    for group in ("keep", "TRASH", "g2"):
+        project.move(1, group)
+        assert project.resolve(1, "sheet").read_text() == "one.txt"
+        assert project[1]["height"] == 7
+        assert stale(project) == ([], [])
+    project.move(1, "g1")
+    assert project[1].values.origin("sheet") == project[1].values.origin("height") == "group"
+    assert stale(project) == ([], [])
+    process(project)
+    assert ran() == []
+
+
+def test_an_own_value_stays_own_wherever_the_image_goes(project, ran):
+    project.set(group="g1", height=7)
+    project.set(group="g2", height=3)
+    project.set(1, height=3)
+    project.move(1, "g2")
+    assert project[1].values.origin("height") == "image"
+    project.move(1, "g1")
+    assert project[1]["height"] == 3
+
+
 def test_values_of_one_batch_make_stale_only_if_they_differ(project, ran):
     process(project, given={"height": 2})
     assert stale(project) == ([], [])
