@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from focusnb.errors import BadStep, Cancelled, FocusError, MissingProduct
+from focusnb.errors import BadStep, BadValue, Cancelled, FocusError, MissingProduct
 from focusnb.model import fingerprint, workflow
 from focusnb.model.job import Job
 from focusnb.model.param import Param
@@ -129,7 +129,8 @@ def run(task: Task, on_progress: Callable[[float, str], None] | None = None) -> 
     except Exception as error:
         where = step.name if step else "the workflow"
         state, failed = "failed", step.name if step else ""
-        message = f"{where} failed: {type(error).__name__}: {error}"
+        kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
+        message = f"{where} failed: {kind}{error}"
         runner.job.log(traceback.format_exc())
     if step is not None and state in ("failed", "cancelled"):
         runner.write_log(step, message)
@@ -194,6 +195,12 @@ class _Runner:
         job = self.job
         started, begun = datetime.now(UTC), time.monotonic()
         step.check(values)
+        for param in step.params:
+            value = values[param.name]
+            if param.type == "path" and not param.made and value and not Path(value).exists():
+                raise BadValue(
+                    f"{param.name} = {value}: there is no such file; set {param.name} anew"
+                )
         found = dict(step.run(job))
         results, products = self._checked(step, found)
         self.results |= {w: v for w, v in results.items() if w not in self.task.locked}

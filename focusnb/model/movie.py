@@ -53,7 +53,11 @@ class Movie:
         return self.last - self.first
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        return (self.frame(i) for i in range(self.first, self.last))
+        try:
+            for index in range(self.first, self.last):
+                yield self.frame(index)
+        finally:
+            self.close()
 
     @property
     def average_shape(self) -> tuple[int, int]:
@@ -70,8 +74,11 @@ class Movie:
     def unrepaired_sum(self) -> NDArray[np.float32]:
         """Give the sum of the used frames with the gain applied, broken pixels as they are."""
         total = np.zeros(self.shape[1:], np.float64)
-        for index in range(self.first, self.last):
-            total += self._electrons(index)
+        try:
+            for index in range(self.first, self.last):
+                total += self._electrons(index)
+        finally:
+            self.close()
         if not np.isfinite(total).all():
             bad = int((~np.isfinite(total)).sum())
             raise BadData(
@@ -85,6 +92,12 @@ class Movie:
         mask: NDArray[np.bool_] = defect_kernel.mask(listed, self.shape[1:])
         gain = self._oriented_gain()
         return mask if gain is None else mask | (gain == 0)
+
+    def close(self) -> None:
+        """Close the file; it is opened again when a frame is needed that is not kept."""
+        if self._stack is not None:
+            self._stack.close()
+            self._stack = None
 
     def save(self, path: Path) -> None:
         """Write the recipe as JSON."""
