@@ -11,9 +11,9 @@ WORDS = {"voltage": 300.0, "exposure_dose": 20.0, "particle_diameter": 120.0}
 
 
 @lru_cache(maxsize=8)
-def movie(seed=3, bad=None, size=SIZE, frames=FRAMES):
+def movie(seed=3, bad=None, size=SIZE, frames=FRAMES, **asked):
     """A simulated movie; made once for all tests that ask for the same one."""
-    return simulate.movie(size=size, frames=frames, seed=seed, bad=bad)
+    return simulate.movie(size=size, frames=frames, seed=seed, bad=bad, **asked)
 
 
 def references(folder: Path, made) -> dict[str, Path]:

@@ -86,7 +86,7 @@ def program(
     parse: Callable[[str], Mapping[str, Any]] | None = None,
     collect: Callable[[Job, Path, Mapping[str, Any]], Mapping[str, Any]] | None = None,
     adapt: Callable[[dict[str, Any]], Mapping[str, Any]] | None = None,
-    suffixes: Mapping[str, str] | None = None,
+    suffixes: Mapping[str, Mapping[str, str]] | None = None,
     extra: str = "",
     folder_word: str | None = None,
     requires: Mapping[str, Any] | None = None,
@@ -101,9 +101,9 @@ def program(
     names (`movie.tif`), so that no program stumbles over blanks or quotes. stdin: answers to what
     the program asks. outputs: which file becomes the product of which word. parse: pure function
     from the printed text to results. collect: reads results from other files the program wrote.
-    adapt: makes further words for the template from the values. suffixes: endings that the program
-    wants instead. extra: words that only `adapt` needs. folder_word: parameter that tells where
-    the program is installed.
+    adapt: makes further words for the template from the values. suffixes: by word, the endings that
+    the program wants for files of another ending, {"movie": {".mrc": ".mrcs"}}. extra: words that
+    only `adapt` needs. folder_word: parameter that tells where the program is installed.
     """
     words = vocabulary()
     tried = f"{command} {stdin or ''}"
@@ -173,14 +173,17 @@ def fill(template: str, texts: Mapping[str, str | None]) -> list[str]:
 
 
 def _texts(
-    folder: Path, params: Sequence[Param], values: Mapping[str, Any], suffixes: Mapping[str, str]
+    folder: Path,
+    params: Sequence[Param],
+    values: Mapping[str, Any],
+    suffixes: Mapping[str, Mapping[str, str]],
 ) -> dict[str, str | None]:
     texts: dict[str, str | None] = {}
     for param in params:
         value = values.get(param.name)
         if value is not None and param.type == "path":
             suffix = Path(value).suffix.lower()
-            link = folder / f"{param.name}{suffixes.get(suffix, suffix)}"
+            link = folder / f"{param.name}{suffixes.get(param.name, {}).get(suffix, suffix)}"
             link.symlink_to(Path(value).absolute())
             texts[param.name] = link.name
         else:

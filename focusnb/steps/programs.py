@@ -25,9 +25,7 @@ def _relion_words(values: dict[str, Any]) -> Mapping[str, Any]:
         "last": min(values["last_frame"] or frames, frames),
         "binning": f"{target / values['pixel_size'] if target else values['crop_factor']:.6g}",
         "weighting_dose": None if dose is None else f"{dose:.6g}",
-        "gain": None
-        if values["gain_corrected"] or not values.get("gain")
-        else "gain" + Path(values["gain"]).suffix,
+        **({"gain": None} if values["gain_corrected"] else {}),
     }
 
 
@@ -79,7 +77,7 @@ relion_motion = program(
     results=f"average average_dw shifts motion_star {DRIFT} aligned",
     adapt=_relion_words,
     collect=_relion_motion,
-    suffixes={".mrc": ".mrcs"},
+    suffixes={"movie": {".mrc": ".mrcs"}},
     extra="crop_factor target_pixel_size dose_per_frame exposure_dose gain_corrected last_frame",
     folder_word="relion_folder",
     help="RELION 3.1.3 and later. Local motion is measured in patches × patches; 1 leaves it out.",
