@@ -1,0 +1,76 @@
+"""The lessons run from top to bottom, and what they say is true."""
+
+import re
+import shutil
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from focusnb.monitor.places import notebooks_dir
+
+# Run behind the last cell of a lesson: what its text says about what the reader sees.
+CLAIMS = {
+    "01_first_session": """
+assert [bool(g) for g in project.library["good"]] == [m.exposure.bad is None for m in truth]
+assert [i.number[-1] for i in bad] == ["2", "4"]
+assert "drift" in project.library["reasons"].iloc[1] and 60 < bad[0]["drift_range"] < 100
+assert "iciness" in project.library["reasons"].iloc[3] and bad[1]["drift_range"] < 20
+assert result["error"] is None and result["particles"] > 5
+assert real["drift_total"] is None and real["particles"] >= 5
+assert abs(real["defocus"] - 27200) < 300 and real["astigmatism"] < 200
+assert abs(real["dose_ratio"] - 1) < 0.05 and real["iciness"] < 0.8
+assert set(project.library["stale"]) == {"previews"}
+started = {step: run["started"] for step, run in image.document["runs"].items()}
+assert max(started, key=started.get) == "pick"
+assert summary.images == 2 and star.read_text(encoding="utf-8").count("grid1_0003") > 0
+""",
+    "02_library": """
+assert [bool(g) for g in library["good"]] == [m.exposure.bad is None for m in truth]
+assert len(worse) == len(not_better) - library["ctf_resolution"].isna().sum() < len(not_better)
+assert after.equals(before)
+assert list(batches.states.values()) == ["done", "skipped"]
+assert first["defocus_u"] == trials["box512"]["defocus_u"] != trials["box256"]["defocus_u"]
+assert image["defocus"] == 15000
+assert set(after["flag"]) == {"none", "red", "blue", "gold"}
+assert (after["comment"] != "").sum() == 1 + (after["flag"] == "gold").sum()
+assert project.groups == ["g1", "keep"]
+assert len(project.select("stale == 'ctf'")) == 0
+""",
+}
+LESSONS = sorted(notebooks_dir().glob("*.ipynb"))
+
+
+def test_every_lesson_is_here():
+    assert [path.stem for path in LESSONS] == sorted(CLAIMS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_runs_from_top_to_bottom_and_says_what_is_true(path, tmp_path, monkeypatch):
+    for name in ("FOCUSNB_CONFIG", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "TMPDIR"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setenv(name, str(tmp_path / name))
+    notebook = nbformat.read(shutil.copy(path, tmp_path), as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(CLAIMS[path.stem]))
+    NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+    ).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert [o.text for o in outputs if o.get("name") == "stderr"] == []
+    pages = "".join(str(o.get("data", {}).get("text/html", "")) for o in outputs)
+    assert not re.search(r"(src|href)\s*=\s*[\"']?(https?:)?//", pages), "nothing from elsewhere"
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_is_kept_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.language_info == {"name": "python"}
+    for cell in notebook.cells:
+        assert not cell.metadata, cell.source
+        if cell.cell_type == "code":
+            assert cell.outputs == [], cell.source
+            assert cell.execution_count is None, cell.source
