@@ -50,7 +50,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     library = commands.add_parser("library", parents=[common], help="show the images")
     library.add_argument("project")
     library.add_argument("--columns", help="words, separated by commas; 'all' for every one")
-    library.add_argument("--sort", help="a column; -COLUMN for falling order")
+    library.add_argument("--sort", help="a column; --sort=-COLUMN for falling order")
     library.add_argument("--where", metavar="EXPR", help="only images for which this is true")
     form = library.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true")
