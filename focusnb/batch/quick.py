@@ -79,8 +79,14 @@ def _run(
 ) -> dict[str, Any]:
     words = registry.words
     if not file.is_file():
-        raise BrokenFile(f"{file} is no file")
-    told = facts.gather(file, file.name, mdoc.find(file), words)
+        raise BrokenFile(f"{_text(file)} is no file")
+    beside = mdoc.find(file)
+    if _text(file) != str(file):  # STAR, JSON and logs hold text only
+        place = work / ".raw" / _text(Path(file.name))
+        place.parent.mkdir()
+        place.symlink_to(file)
+        file = place
+    told = facts.gather(file, file.name, beside, words)
     if told.error:
         raise BrokenFile(told.error)
     user = ("user", Settings(user_file(), lambda: words).values)

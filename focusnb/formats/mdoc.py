@@ -82,8 +82,11 @@ def find(movie: str | Path) -> Path | None:
     """The mdoc beside a movie: NAME.tif.mdoc, else NAME.mdoc; None if there is none."""
     movie = Path(movie)
     for candidate in (movie.with_name(movie.name + ".mdoc"), movie.with_suffix(".mdoc")):
-        if candidate.is_file():
-            return candidate
+        try:
+            if candidate.is_file():
+                return candidate
+        except OSError:  # the name with its ending is too long for any file
+            continue
     return None
 
 
