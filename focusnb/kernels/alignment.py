@@ -94,6 +94,7 @@ def estimate(
                 report(0.4 + 0.6 * done, f"aligning, round {iteration + 1}")
             map_ = fourier.inverse(np.conj(total - frame) * frame * weight, small, workers=workers)
             change[i], heights[i] = peak(map_, reach)
+        change *= 1 - 1 / len(moved)  # the others move too; of two frames, each goes half the way
         shifts = _within(shifts + change, reach)
         change -= change.mean(axis=0)  # where all frames move together nothing has changed
         history.append(float(np.sqrt(((change * coarse) ** 2).sum(1).mean())))

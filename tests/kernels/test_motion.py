@@ -73,6 +73,14 @@ def test_second_opinion_the_peak_of_two_pictures_agrees_with_a_fine_search(rng):
     assert_allclose(found, max(tries)[1:], atol=0.1)
 
 
+@pytest.mark.parametrize("frames", [2, 3])
+def test_truth_few_frames_meet_in_the_middle(rng, frames):
+    way = np.linspace(0, 1, frames)[:, None] * [8, -5]
+    found = motion.estimate(made.movie(rng, way, dose_per_frame=10), pixel_size=PIXEL)
+    assert found.converged
+    assert made.error(found.shifts, way) < 0.33 * PIXEL
+
+
 def test_one_frame_has_no_movement(rng):
     found = motion.estimate(rng.poisson(1.0, (1, 64, 64)), pixel_size=PIXEL)
     assert found.shifts.tolist() == [[0, 0]]
