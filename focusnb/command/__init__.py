@@ -29,9 +29,27 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the arguments; names and files may stand before and after the options.
+
+    argparse gives all positionals their places before the first option: what comes later is left over.
+    """
+    for place, argument in enumerate(arguments[:-1]):
+        if argument == "--sort" and arguments[place + 1].startswith("-"):
+            arguments[place : place + 2] = [f"--sort={arguments[place + 1]}"]
+            break
+    args, left = parser().parse_known_args(arguments)
+    lists = [name for name in ("words", "files", "batches") if hasattr(args, name)]
+    if left and lists and not any(word.startswith("-") for word in left):
+        setattr(args, lists[0], [*getattr(args, lists[0]), *left])
+    elif left:
+        parser().error(f"unrecognized arguments: {' '.join(left)}")
+    return args
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; errors are one sentence and exit code 1."""
-    args = parser().parse_args(arguments)
+    args = _parse(sys.argv[1:] if arguments is None else list(arguments))
     if args.version:
         from importlib.metadata import version
 

@@ -251,7 +251,7 @@ def _sorted(project: Any, rows: list[Any], key: str) -> list[Any]:
 
 def _images(args: argparse.Namespace) -> None:
     project = fn.open(args.project)
-    images = project.select(args.images)
+    images = [project[number] for number in project.ids(args.images)]
     if args.action == "flag":
         project.flag(images, args.flag)
     else:
