@@ -118,7 +118,9 @@ def _run(
         ),
         on_progress,
     )
-    results: dict[str, Any] = {}
+    results: dict[str, Any] = {
+        r.name: None for s in steps for r in s.results if r.type != "path" or folder is not None
+    }
     for ran in outcome.runs:
         for word, value in ran.results.items():
             if words[word].type != "path":

@@ -237,6 +237,8 @@ class _Runner:
             f"{step.title} ({step.name} {step.version}), {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
         )
         text = "\n".join([head, *used, *self.job.lines, last, ""])
+        # the try's folder is gone when this is read: say where its files are then
+        text = text.replace(f"{self.scratch}/", f"{self.home}/")
         write_text(self.scratch / name, text)
         if name not in self.logs:
             self.logs.append(name)

@@ -1,7 +1,10 @@
 """An image: one recorded exposure with everything made from it."""
 
-from collections.abc import Callable, Mapping
+import json
+from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,19 +114,26 @@ class Image:
         return default if value is None else value
 
     def read(self, word: str) -> Any:
-        """Read a product: pictures as arrays (row 0 at the bottom), tables as data frames.
+        """Read a product: pictures as arrays (row 0 at the bottom), picks as a table x, y, score.
 
-        A STAR file of several tables comes as a dict of them.
+        Motion and CTF come as the records of `focusnb.formats.motion_star` and `ctf_star`.
         """
         path = self[word]
         if path is None or not Path(path).is_file():
             raise MissingProduct(f"{self.key} has no {word} yet; process it first")
-        from focusnb import formats
-        from focusnb.model.job import READERS
+        from focusnb.model.job import read_product
 
-        read: Callable[[Path], Any] = READERS.get(Path(path).suffix, formats.read)
-        found = read(Path(path))
-        return next(iter(found.values())) if isinstance(found, dict) and len(found) == 1 else found
+        return read_product(Path(path))
+
+    def trial(self, name: str = "trial") -> dict[str, Any]:
+        """Give the results of a trial (`Project.try_out`) by word."""
+        path = self.folder / "trials" / name / "results.json"
+        if not path.is_file():
+            there = sorted(p.parent.name for p in path.parent.parent.glob("*/results.json"))
+            raise UnknownName(
+                f"{self.key} has no trial {name!r}; there are: {', '.join(there) or 'none'}"
+            )
+        return dict(json.loads(path.read_text(encoding="utf-8")))
 
     def log(self, step: str) -> str:
         """Give the log of the last run of a step."""
@@ -134,6 +144,27 @@ class Image:
                 f"{self.key} has no log of {step!r}; there are: {', '.join(logs) or 'none'}"
             )
         return path.read_text(encoding="utf-8")
+
+    def _repr_html_(self) -> str:
+        """Show its previews and what was measured, in a notebook."""
+        words, results = self.project.words, self.document["results"]
+        pictures, numbers = [], []
+        for word, value in results.items():
+            if word not in words or value is None:
+                continue
+            param = words[word]
+            if param.name.startswith("preview_") and Path(self[word]).is_file():
+                data = b64encode(Path(self[word]).read_bytes()).decode()
+                pictures.append(
+                    f'<img alt="{escape(param.label)}" title="{escape(param.label)}" height="200"'
+                    f' style="margin: 2px" src="data:image/png;base64,{data}">'
+                )
+            elif param.type in ("float", "int", "bool") and param.level == "normal":
+                unit = "" if param.unit == "1" else f" {param.unit}"
+                numbers.append(f"{param.label} <b>{escape(param.show(value) + unit)}</b>")
+        head = f"<b>{escape(self.name)}</b> ({self.key})"
+        error = f"<p>{escape(self.error)}</p>" if self.error else ""
+        return f"<div><p>{head}</p>{error}<p>{' · '.join(numbers)}</p>{''.join(pictures)}</div>"
 
     def __repr__(self) -> str:
         return f"<image {self.key} {self.name!r}>"

@@ -11,20 +11,26 @@ from focusnb.model.movie import Movie
 from focusnb.model.vocabulary import Vocabulary, vocabulary
 
 
-def _star(path: Path) -> Any:
-    from focusnb.formats import star  # brings pandas, which not every program needs
-
-    return star.read(path)
-
-
-# How a product is read back; all others are pictures.
-READERS: dict[str, Callable[[Path], Any]] = {".json": Movie.load, ".star": _star}
-
-
 def read_product(path: Path) -> Any:
-    """Read a product by its ending: recipes as Movie, tables as data frames, pictures as arrays."""
-    reader: Callable[[Path], Any] = READERS.get(path.suffix, formats.read)
-    return reader(path)
+    """Read a product: picks as a table x, y, score; motion, CTF and recipes as their records.
+
+    Other STAR files are tables by name (a single one is given as it is), and all else is a picture.
+    """
+    if path.name == "prepared.json":
+        return Movie.load(path)
+    if path.suffix != ".star":
+        return formats.read(path)
+    from focusnb.formats import coordinates, ctf_star, motion_star, star  # these bring pandas
+
+    readers: dict[str, Callable[[Path], Any]] = {
+        "picks.star": coordinates.read,
+        "ctf.star": ctf_star.read,
+        "shifts.star": motion_star.read,
+    }
+    if path.name in readers:
+        return readers[path.name](path)
+    found = star.read(path)
+    return next(iter(found.values())) if len(found) == 1 else found
 
 
 def _silent(fraction: float, text: str = "") -> None:
@@ -92,6 +98,5 @@ class Job:
             path = self.made.get(word) or (Path(value) if value else None)
             if path is None or not path.is_file():
                 raise MissingProduct(f"{word} is needed, but no step has made it yet")
-            read: Callable[[Path], Any] = READERS.get(path.suffix, formats.read)
-            self.memory[word] = read(path)
+            self.memory[word] = read_product(path)
         return self.memory[word]
