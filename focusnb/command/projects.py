@@ -188,7 +188,7 @@ def _lock(args: argparse.Namespace) -> None:
         _known(dict.fromkeys(words, ""), project and project.words)
         _user(project).lock(words, on)
     else:
-        project.lock(args.images, *words, group=args.group, on=on)
+        project.lock(*words, images=args.images, group=args.group, on=on)
 
 
 def _user(project: Any) -> Any:

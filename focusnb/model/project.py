@@ -193,9 +193,9 @@ class Project:
         return str(here) if here.exists() and not (self.root / path).exists() else value
 
     def lock(
-        self, images: Any = None, /, *words: str, group: str | None = None, on: bool = True
+        self, *words: str, images: Any = None, group: str | None = None, on: bool = True
     ) -> None:
-        """Lock words (or unlock them): steps and people leave their values alone."""
+        """Lock words, of images, a group or the project: steps and people leave their values alone."""
         for word in words:
             _ = self.words[word]
         if images is None:
@@ -211,9 +211,9 @@ class Project:
 
         self.change_all(self.ids(images), change)
 
-    def unlock(self, images: Any = None, /, *words: str, group: str | None = None) -> None:
+    def unlock(self, *words: str, images: Any = None, group: str | None = None) -> None:
         """Unlock words."""
-        self.lock(images, *words, group=group, on=False)
+        self.lock(*words, images=images, group=group, on=False)
 
     # -- images -------------------------------------------------------------------------------
 

@@ -72,7 +72,7 @@ class TestChanges:
 
     def test_image_json_is_the_document_after_each_change(self, project):
         project.set(1, comment="naïve ☃ \n\"'")
-        project.lock(1, "comment")
+        project.lock("comment", images=1)
         project.move(1, "new")
         project.flag(1, "blue")
         assert told(project, 1) == {"number": 1, "recorded": None, **project.document(1)}
@@ -214,7 +214,7 @@ class TestRebuild:
     def test_the_library_made_from_the_folders_is_equal(self, project):
         project.flag(1, "red")
         project.set(2, comment="ü\n", exposure_dose=41.171234567)
-        project.lock(2, "comment")
+        project.lock("comment", images=2)
         project.move(3, "keep")
         project.add_image("d\n'\".tif", "keep", values={}, recorded="2024-05-06T07:08:09")
         for image in (1, 2, 4):

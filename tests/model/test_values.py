@@ -65,38 +65,38 @@ class TestOrigin:
 class TestLocks:
     def test_a_locked_value_of_the_project_is_not_changed(self, project):
         project.set(voltage=200)
-        project.lock(None, "voltage")
+        project.lock("voltage")
         with pytest.raises(BadValue, match=r"voltage is locked in .*project\.toml; unlock it"):
             project.set(voltage=300)
-        project.unlock(None, "voltage")
+        project.unlock("voltage")
         project.set(voltage=300)
         assert project.values()["voltage"] == 300
 
     def test_a_locked_value_of_a_group_is_not_changed(self, project):
-        project.lock(None, "voltage", group="g1")
+        project.lock("voltage", group="g1")
         with pytest.raises(BadValue, match=r"group\.toml"):
             project.set(group="g1", voltage=200)
         project.set(group="g2", voltage=200)
-        project.unlock(None, "voltage", group="g1")
+        project.unlock("voltage", group="g1")
         project.set(group="g1", voltage=200)
 
     def test_a_locked_value_of_an_image_is_not_changed(self, project):
-        project.lock("g1/1", "comment")
+        project.lock("comment", images="g1/1")
         with pytest.raises(BadValue, match="comment of g1/0000000001 is locked"):
             project.set(1, comment="x")
-        project.unlock(1, "comment")
+        project.unlock("comment", images=1)
         project.set(1, comment="x")
         assert project[1]["comment"] == "x"
 
     def test_one_locked_image_keeps_all_from_being_changed(self, project):
-        project.lock(2, "comment")
+        project.lock("comment", images=2)
         with pytest.raises(BadValue):
             project.set([1, 2], comment="x")
         assert project[1]["comment"] == ""
 
     def test_an_unknown_word_cannot_be_locked(self, project):
         with pytest.raises(UnknownName):
-            project.lock(None, "voltagee")
+            project.lock("voltagee")
 
 
 class TestFiles:
@@ -105,7 +105,7 @@ class TestFiles:
         text = 'mode = "drift" # for ever\n\n[values]\n# the old tube\nvoltage = 200.0 # kV\n'
         written(path, text)
         project.set(patches=3)
-        project.lock(None, "voltage")
+        project.lock("voltage")
         kept = path.read_text()
         assert all(part in kept for part in ("# for ever", "# the old tube", "# kV", "patches = 3"))
         assert kept.index("# the old tube") < kept.index("voltage = 200.0") < kept.index("patches")

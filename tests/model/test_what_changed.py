@@ -251,7 +251,7 @@ def test_a_result_set_by_hand_is_used_and_its_users_run_again(project, ran):
 def test_a_locked_result_stays_and_is_what_comes_after_uses(project, ran):
     process(project)
     project.set(1, letters=8)
-    project.lock(1, "letters")
+    project.lock("letters", images=1)
     process(project, force=True)
     assert (project[1]["letters"], project[1]["sum"]) == (8, "width 1.5 8 2")
     log = [line["message"] for line in Queue(project).log() if line["event"] == "note"]
@@ -260,7 +260,7 @@ def test_a_locked_result_stays_and_is_what_comes_after_uses(project, ran):
 
 def test_a_locked_product_is_not_overwritten(project, ran):
     process(project)
-    project.lock(1, "text")
+    project.lock("text", images=1)
     project.set(width=9)
     process(project)
     assert (project.folder(1) / "text.txt").read_text() == "width 1.5\n"
