@@ -16,7 +16,7 @@ from focusnb.batch.lease import Lease
 from focusnb.batch.queue import Queue
 from focusnb.batch.task import CANCEL, Task, build
 from focusnb.batch.workers import WorkerLost, Workers
-from focusnb.errors import FocusError, MissingProduct
+from focusnb.errors import BadProject, FocusError, MissingProduct
 from focusnb.model import moves, record
 from focusnb.model.project import Project
 from focusnb.model.record import Outcome
@@ -71,6 +71,8 @@ class Dispatcher:
         self._ended: queue.SimpleQueue[tuple[int, Future[Outcome]]] = queue.SimpleQueue()
         self._over = threading.Event()
         self._tries = int(project.values()["tries"])
+        self._group: str | None = None  # the one whose group.toml was broken when last looked at
+        self._hindrance = ""
 
     def run(self) -> bool:
         """Run the queue until it is empty or `stop` is set; False when another one has the lease."""
@@ -111,12 +113,32 @@ class Dispatcher:
     def _fill(self) -> None:
         slots = self._workers.slots
         while len(self._flights) < slots and not self.stop.is_set():
+            if self._is_hindered():
+                return
             busy = {flight.processor for flight in self._flights.values()}
             free = [n for n in range(slots + len(busy)) if n not in busy]
             row = self.queue.take(self.holder, free[0])
             if row is None:
                 return
             self._launch(row, free)
+
+    def _is_hindered(self) -> bool:
+        """Tell whether a file of values is broken just now: no batch shall fail for that.
+
+        Somebody may be editing it. It is said once; who does not stay leaves with the error.
+        """
+        try:
+            _ = self.project.mode, self.project.values(group=self._group)
+        except FocusError as error:
+            if not self._stay():
+                raise
+            if str(error) != self._hindrance:
+                self._hindrance = str(error)
+                self.queue.note("warning", f"no batch begins: {error}")
+                logger.warning("no batch begins: %s", error)
+            return True
+        self._group, self._hindrance = None, ""
+        return False
 
     def _launch(self, row: Row, free: list[int]) -> None:
         try:
@@ -126,6 +148,10 @@ class Dispatcher:
                     f"{task.home} is gone; put the image's folder back, or trash the image"
                 )
             processor = self._workers.place(task, free)
+        except BadProject as error:  # a file of values broke since it was looked at
+            self._group = self.project.folder(row["image"]).parent.name
+            self.queue.give_back(row["id"], row["try"], self.holder, str(error))
+            return
         except Exception as error:
             self._refuse(row, error)
             return
@@ -188,6 +214,7 @@ class Dispatcher:
 
     def _land(self) -> None:
         """Let what runs end or wait again, and end the workers."""
+        self.stop.set()  # also when the loop broke: what ends now was not cancelled by anybody
         self._stop_flights()
         until = time.monotonic() + GRACE
         try:

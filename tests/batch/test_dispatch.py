@@ -12,7 +12,7 @@ from focusnb.batch.lease import Holder, Lease
 from focusnb.batch.queue import Queue
 from focusnb.batch.task import CANCEL
 from focusnb.batch.workers import Inline, WorkerLost
-from focusnb.errors import QueueError
+from focusnb.errors import BadProject, QueueError
 from focusnb.model.record import Outcome
 
 
@@ -277,3 +277,65 @@ def test_the_dispatcher_writes_a_log(project, queue):
     text = dispatch.log_file(project).read_text()
     assert "batch 1, try 1, begins on processor 0" in text
     assert "batch 1: done" in text
+
+
+def test_no_batch_fails_while_a_file_of_values_is_broken(project, queue, running, puppets):
+    one, two = queue.submit([1], ["count"]), queue.submit([2], ["count"])
+    until(lambda: 1 in puppets.begun)
+    whole = project.settings.path.read_text()
+    project.settings.path.write_text(f"{whole}\n[values")
+    puppets.end(1)
+    until(lambda: any(line["event"] == "warning" for line in queue.log()))
+    assert queue.states([*one, *two]) == {one[0]: "done", two[0]: "waiting"}
+    project.settings.path.write_text(whole)
+    until(lambda: 2 in puppets.begun)
+    puppets.end(2)
+    until(lambda: queue.counts()["done"] == 2)
+    assert sum(line["event"] == "warning" for line in queue.log()) == 1
+
+
+def test_a_group_whose_values_are_broken_waits_until_they_are_mended(
+    project, queue, running, puppets
+):
+    file = project.root / "g" / "group.toml"
+    file.write_text("[values")
+    queue.submit([1], ["count"])
+    until(lambda: any(line["event"] == "warning" for line in queue.log()))
+    assert queue.counts()["waiting"] == 1
+    file.unlink()
+    until(lambda: 1 in puppets.begun)
+    puppets.end(1)
+    until(lambda: queue.counts()["done"] == 1)
+
+
+def test_a_dispatcher_that_serves_one_caller_leaves_when_values_are_broken(project, queue, puppets):
+    batches = queue.submit([1], ["count"])
+    (project.root / "g" / "group.toml").write_text("[values")
+    with pytest.raises(BadProject, match=r"group\.toml"):
+        Dispatcher(project, lambda: puppets).run()
+    assert queue.states(batches) == {batches[0]: "waiting"}
+    assert Lease(project.store).current() is None
+
+
+class Breaking(Puppets):
+    """Workers none of which can be started any more as soon as one has work."""
+
+    @property
+    def slots(self):
+        if self.begun:
+            threading.Timer(0.3, lambda: self.end(1, "cancelled")).start()
+            raise QueueError("no worker process can be started any more")
+        return 1
+
+    @slots.setter
+    def slots(self, _):
+        pass
+
+
+def test_what_runs_waits_again_when_the_dispatcher_breaks(project, queue):
+    workers = Breaking()
+    batches = queue.submit([1], ["count"])
+    with pytest.raises(QueueError):
+        Dispatcher(project, lambda: workers).run()
+    assert queue.states(batches) == {batches[0]: "waiting"}
+    assert workers.closed
