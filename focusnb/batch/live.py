@@ -1,6 +1,7 @@
 """A live session: watch, queue, process and publish, until told to stop."""
 
 import os
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from focusnb.model.image import Image
 from focusnb.model.project import Project
 
 SCAN = 0.5  # seconds between two looks at the watched folders
+RESTART = 5.0  # seconds between two starts of a dispatcher: one may be unable to live
+# A broken project.toml, a folder that is gone, a full disk: what people mend while the session runs.
+TROUBLE = (FocusError, OSError, sqlite3.Error)
 
 
 def live(
@@ -31,29 +35,33 @@ def live(
     watchers: dict[str, watch.Watcher] = {}
     dispatcher: subprocess.Popen[bytes] | None = None
     told = ""
-    published = 0.0
+    started = published = -RESTART
     try:
         while not until():
             trouble = ""
             try:
-                if dispatcher is None or dispatcher.poll() is not None:
+                gone = dispatcher is None or dispatcher.poll() is not None
+                if gone and time.monotonic() - started >= RESTART:
                     dispatcher = dispatch.start(project, stay_with=os.getpid())
+                    started = time.monotonic() if dispatcher is not None else started
                 trouble = _scan(project, watchers, submit, news)
                 if time.monotonic() - published > float(project.values()["publish_interval"]):
                     publish()
                     published = time.monotonic()
-            except (FocusError, OSError) as error:
-                # A broken project.toml or a full disk: said once, and tried again until it is mended.
-                trouble = str(error)
-            if trouble and trouble != told:
-                news(trouble)
+            except TROUBLE as error:
+                trouble = _said(project, error)
+            if trouble != told:
+                news(trouble or "what was in the way is over; the session goes on")
             told = trouble
             time.sleep(SCAN)
     finally:
         if dispatcher is not None and dispatcher.poll() is None:
             dispatcher.terminate()
             dispatcher.wait(60)
-        publish()
+        try:
+            publish()
+        except TROUBLE as error:
+            news(_said(project, error))
 
 
 def _scan(
@@ -71,7 +79,20 @@ def _scan(
                 project, stored, submit=submit, while_importing=recording.run
             )
         for image in watchers[key].scan(budget=5.0):
-            news(f"{image.key} {image.name}" + (f": {image.error}" if image.error else ""))
+            news(_news(image))
         if message := watchers[key].message:
             trouble.append(message)
     return "; ".join(trouble)
+
+
+def _news(image: Image) -> str:
+    """Tell of a new image in one line, whatever its name is."""
+    error = (image.error or "").removeprefix(f"{image.name}: ")
+    return " ".join(f"{image.key} {image.name}{': ' if error else ''}{error}".split())
+
+
+def _said(project: Project, error: Exception) -> str:
+    """Tell what is in the way."""
+    if isinstance(error, sqlite3.Error):
+        return f"{project.store.path} cannot be written: {error}"
+    return str(error)
