@@ -35,7 +35,7 @@ select count(*) as n, avg(ended - started) as mean from (
 """
 _ERRORS = "select time from log where event in ('failed', 'refused', 'error') order by id"
 _RUNNING = """
-select batch.image, batch.try, batch.steps, batch.started, batch.processor, image.name, image.place
+select batch.id, batch.image, batch.try, batch.steps, batch.started, batch.processor, image.name, image.place
 from batch join image on image.id = batch.image where batch.state = 'running'
 order by batch.started, batch.id
 """
@@ -100,14 +100,15 @@ def running(project: "Project") -> list[dict[str, Any]]:
     """List the batches that run, each with its progress."""
     found = []
     for row in project.store.rows(_RUNNING):
-        folder = project.root / row["place"] / f"{row['image']:010d}" / f".try-{row['try']}"
+        home = project.root / row["place"] / f"{row['image']:010d}"
+        told = _progress(home / f".try-{row['try']}-{row['id']}" / ".progress")
         found.append(
             {
                 "image": f"{row['place']}/{row['image']:010d}",
                 "name": row["name"],
                 "steps": row["steps"],
                 "started": row["started"],
-                **_progress(folder / ".progress"),
+                **told,
             }
         )
     return found
@@ -122,10 +123,15 @@ def trouble(project: "Project") -> list[dict[str, Any]]:
             "event": row["event"],
             "image": "" if row["name"] is None else f"{row['place']}/{row['image']:010d}",
             "name": row["name"] or "",
-            "message": row["message"].strip().partition("\n")[0][:500],
+            "message": _said(row["message"], row["name"] or ""),
         }
         for row in project.store.rows(_TROUBLE, (*TROUBLE, LINES))
     ]
+
+
+def _said(message: str, name: str) -> str:
+    """Give the first line of a message, without the name that stands before it anyway."""
+    return message.strip().partition("\n")[0].removeprefix(f"{name}: ")[:500]
 
 
 def _progress(path: Path) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 import json
 import os
+from pathlib import Path
 
 import pytest
 from monitor import made
 from PIL import Image as Picture
 
+from focusnb.batch.task import build
 from focusnb.errors import BrokenFile
 from focusnb.monitor import series
 from focusnb.monitor.feed import publish
@@ -111,7 +113,8 @@ def test_the_progress_of_running_batches_is_written_in_between(project, clock):
         project.store.bump(connection)
     publish(project, clock=clock)
     assert made.load(project)["queue"]["now"][0]["fraction"] is None
-    scratch = project.folder(image) / ".try-3"
+    (row,) = project.store.rows("select * from batch")
+    scratch = Path(build(project, dict(row)).scratch)
     scratch.mkdir()
     (scratch / ".progress").write_text('{"fraction": 0.5, "step": "motion", "text": "frame 8"}')
     clock.time += 3
@@ -220,7 +223,10 @@ def test_a_broken_preview_is_left_out(project, clock):
 def test_errors_are_listed_newest_first_and_without_the_projects_folder(project, clock):
     image = made.add(project, "a.tif", NOW, None)
     with project.store.transaction() as connection:
-        for time, text in ((NOW - 9, "first"), (NOW - 5, f"{project.root}/g1/x.mrc is truncated")):
+        for time, text in (
+            (NOW - 9, "a.tif: first"),
+            (NOW - 5, f"{project.root}/g1/x.mrc is truncated"),
+        ):
             connection.execute(
                 "insert into log (time, image, event, message) values (?, ?, 'failed', ?)",
                 (time, image, text),
