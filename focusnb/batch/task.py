@@ -326,7 +326,7 @@ def _settings(
     project: Project, step: Step, document: Mapping[str, Any], given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Give the settings of a run; values of this batch only make them differ if they do."""
-    found = settings(project, step.name, document["group"], document["values"])
+    found = settings(step, project.values(group=document["group"]), document["values"])
     return found | {p.name: given[p.name] for p in step.params if p.name in given}
 
 

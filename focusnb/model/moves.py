@@ -90,10 +90,11 @@ def carry(project: "Project", document: dict[str, Any], group: str) -> None:
     moved = {word for word in {*before, *values} if before.get(word) != values.get(word)}
     for step, run in document["runs"].items():
         try:
-            old = settings(project, step, left, before)
-            new = settings(project, step, group, values)
+            known = project.registry.step(step)
         except FocusError:
             continue  # a script that is gone
+        old = settings(known, project.values(group=left), before)
+        new = settings(known, project.values(group=group), values)
         same = all(old.get(w) == new.get(w) for w in {*old, *new} - moved)
         if same and run.get("settings") == settings_digest(old):
             run["settings"] = settings_digest(new)

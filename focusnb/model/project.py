@@ -342,7 +342,7 @@ class Project:
         import pandas as pd
 
         rows = self.rows()
-        columns = {name: [row[name] for row in rows] for name in self.columns(rows)}
+        columns = {name: self._table.column(rows, name) for name in self.columns(rows)}
         return pd.DataFrame(columns, index=pd.Index([row["image"] for row in rows], name="image"))
 
     def select(self, where: str) -> list[Image]:

@@ -3,16 +3,16 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from focusnb.errors import FocusError
 from focusnb.model import fingerprint
+from focusnb.model.step import Step
+from focusnb.model.values import Values
 
 if TYPE_CHECKING:
     from focusnb.model.project import Project
-
-
-Key = tuple[str, str, tuple[tuple[str, Any], ...]]
 
 
 def rounded(value: Any) -> Any:
@@ -25,14 +25,12 @@ def settings_digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(dict(values), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def settings(project: "Project", name: str, group: str, own: Mapping[str, Any]) -> dict[str, Any]:
+def settings(step: Step, values: Values, own: Mapping[str, Any]) -> dict[str, Any]:
     """Give what people set that a step of an image uses: plain values, inherited files, its version.
 
-    own: the image's own values. Its own files and what other steps make are left out: a change of
-    these marks the run itself.
+    values: those of the image's group. own: the image's own values. Its own files and what other
+    steps make are left out: a change of these marks the run itself.
     """
-    step = project.registry.step(name)
-    values = project.values(group=group)
     found: dict[str, Any] = {"version of the step": step.version}
     for param in step.params:
         if param.made:
@@ -53,36 +51,45 @@ class Checker:
 
     def __init__(self, project: "Project") -> None:
         self._project = project
-        self._takes: dict[str, frozenset[str]] = {}
-        self._known: dict[Key, str | None] = {}
+        self._registry = project.registry
+        self._words: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[str, ...]] = {}
+        self._values: dict[str, Values] = {}
+        self._known: dict[Any, tuple[str, ...]] = {}
 
     def steps(self, cells: Mapping[str, Any]) -> list[str]:
         """Give the stale steps of one image: its own values and the inherited ones are looked at."""
-        found = list(cells["touched"])
-        for step, used in cells["settings"].items():
-            if step not in self._takes:
-                self._takes[step] = self._taken_by(step)
-            takes = self._takes[step]
-            own = tuple((w, _fixed(cells.get(w))) for w in cells["own"] if w in takes)
-            key = (step, cells["group"], own)
-            if key not in self._known:
-                self._known[key] = self._digest(step, cells["group"], dict(own))
-            now = self._known[key]
-            if now is not None and now != used and step not in found:
-                found.append(step)
-        return found
+        used, words = cells["settings"], tuple(cells["own"])
+        if not used:
+            return []
+        names = tuple(used)
+        if (names, words) not in self._words:
+            self._words[names, words] = self._that_matter(names, words)
+        words = self._words[names, words]
+        own = tuple([_fixed(cells.get(word)) for word in words])
+        key = (names, tuple(used.values()), cells["group"], words, own)
+        if key not in self._known:
+            mine = dict(zip(words, own, strict=True))
+            self._known[key] = tuple(
+                name for name in names if self._is_stale(name, used[name], cells["group"], mine)
+            )
+        return [*dict.fromkeys([*cells["touched"], *self._known[key]])]
 
-    def _taken_by(self, step: str) -> frozenset[str]:
-        try:
-            return frozenset(self._project.registry.step(step).takes)
-        except FocusError:
-            return frozenset()
+    def _that_matter(self, steps: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
+        """Give those of an image's own words that one of the steps takes."""
+        taken: set[str] = set()
+        for name in steps:
+            with suppress(FocusError):
+                taken.update(self._registry.step(name).takes)
+        return tuple(word for word in own if word in taken)
 
-    def _digest(self, step: str, group: str, own: Mapping[str, Any]) -> str | None:
+    def _is_stale(self, name: str, used: str, group: str, own: Mapping[str, Any]) -> bool:
         try:
-            return settings_digest(settings(self._project, step, group, own))
+            if group not in self._values:
+                self._values[group] = self._project.values(group=group)
+            step = self._registry.step(name)
         except FocusError:
-            return None  # a script that is gone: its results stay as they are
+            return False  # a script that is gone: its results stay as they are
+        return settings_digest(settings(step, self._values[group], own)) != used
 
 
 def _fixed(value: Any) -> Any:

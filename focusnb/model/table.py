@@ -16,14 +16,14 @@ LAST = ("reasons", "stale", "error")
 class Row(Mapping[str, Any]):
     """One image of the library: its cells, then its group's and the project's values."""
 
-    __slots__ = ("_cells", "_inherited")
+    __slots__ = ("_inherited", "cells")
 
     def __init__(self, cells: dict[str, Any], inherited: Mapping[str, Any]) -> None:
-        self._cells = cells
+        self.cells = cells
         self._inherited = inherited
 
     def __getitem__(self, word: str) -> Any:
-        value = self._cells.get(word)
+        value = self.cells.get(word)
         return self._inherited[word] if value is None and word in self._inherited else value
 
     def get(self, word: str, default: Any = None) -> Any:
@@ -32,10 +32,10 @@ class Row(Mapping[str, Any]):
         return default if value is None else value
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._cells)
+        return iter(self.cells)
 
     def __len__(self) -> int:
-        return len(self._cells)
+        return len(self.cells)
 
 
 class Table:
@@ -68,13 +68,20 @@ class Table:
 
     def columns(self, rows: list[Row]) -> list[str]:
         """Give the columns worth showing: what any image has a value of, in the vocabulary's order."""
-        used = set().union(*(row.keys() for row in rows)) if rows else set()
+        used: set[str] = set().union(*(row.cells for row in rows))
         words = [
             w
             for w, p in self._project.words.items()
             if w in used and p.type not in ("path", "series")
         ]
         return [*FIRST, *(w for w in words if w not in FIRST), *LAST]
+
+    def column(self, rows: list[Row], name: str) -> list[Any]:
+        """Give one column of these rows; inherited values are looked up only where they are needed."""
+        found = [row.cells.get(name) for row in rows]
+        if None not in found or name not in self._project.words:
+            return found
+        return [row[name] if v is None else v for row, v in zip(rows, found, strict=True)]
 
     def names(self) -> set[str]:
         """Give every word that a selection may use."""
