@@ -20,6 +20,10 @@ from focusnb.kernels.spectrum import Spectrum, polar
 SECTORS = 60  # 3° each: the defocus changes by at most a twentieth of the astigmatism across one
 STEP = 50.0  # Å, of the search over defocus
 ASTIGMATISM_STEP, ASTIGMATISM_MAX = 250.0, 5000.0  # Å, of the search
+SPOT = 4.0  # sd along a circle
+ICE = 4.2  # Å, the coarsest detail that ice can be; its first spots are at 3.90 Å
+BAND = 0.15  # 1/Å, three times as wide as the bands of ice
+LOUD = 1.7  # times the usual level; rings of low defocus reach 1.4
 MIN_PERIOD = 2.2  # spectrum points per ring; faster rings are not seen by the box
 
 
@@ -48,14 +52,37 @@ class Rings:
         self.fitted = int(np.searchsorted(self.s, 1 / high, side="right"))
         if self.fitted < 16:
             raise BadData(f"between {low} and {high} Å the spectrum has {self.fitted} points only")
-        self.rings = self._flat(self.values[:, : self.fitted])
-        # independent points grow with the radius; ice and dirt that no ring explains are damped
-        self.rings = np.clip(self.rings, *np.percentile(self.rings, [0.1, 99.9]))
+        without_spots = np.minimum(self.values, self._highest())
+        rings = self._flat(without_spots[:, : self.fitted]) * self._trust(without_spots)
+        self.rings = np.clip(rings, *np.percentile(rings, [0.1, 99.9]))
+        # independent points grow with the radius
         self.weight = self.s[: self.fitted] * np.exp(-20 * self.s[: self.fitted] ** 2)
 
     def _flat(self, values: NDArray) -> NDArray:
         """Values minus their running mean along the frequency (the last axis)."""
         return values - scipy.ndimage.uniform_filter1d(values, self.window, mode="nearest")
+
+    def _highest(self) -> NDArray:
+        """Values above which a point is a spot, not a ring, at each frequency: (points,).
+
+        Along a circle the values scatter with noise and astigmatism; spots of ice lie far outside.
+        """
+        quarter, middle, three = np.percentile(self.values, [25, 50, 75], axis=0)
+        return middle + SPOT * np.maximum((three - quarter) / 1.349, 1e-6 * middle)
+
+    def _trust(self, values: NDArray) -> NDArray:
+        """Factor 0 … 1 for each frequency: small in bands where much more varies than around them.
+
+        Hexagonal ice at 3.90, 3.67 and 3.44 Å looks like Thon rings of 6000 Å defocus. Coarser
+        than ICE nothing is touched: there the rings themselves vary most.
+        """
+        height = np.sqrt((self._flat(values) ** 2).mean(0))
+        level = scipy.ndimage.uniform_filter1d(height, 3, mode="nearest")
+        wide = 2 * round(BAND / self.spacing / 2) + 1
+        usual = scipy.ndimage.median_filter(level, wide, mode="reflect")
+        excess = level / np.maximum(LOUD * usual, 1e-30)
+        trust = np.where(self.s > 1 / ICE, 1 / np.maximum(excess, 1) ** 2, 1.0)
+        return trust[: self.fitted]
 
     def _expected(self, defocus: NDArray, phase_shift: float) -> NDArray:
         """Rings of each defocus: (k, points), zero where they are too fine to be seen."""

@@ -94,6 +94,15 @@ def test_thon_rings_give_the_defocus_of_the_truth(picture):
     assert found.resolution < 5
 
 
+@pytest.mark.parametrize("seed", [0, 4])
+def test_spots_of_crystalline_ice_do_not_lead_the_search_for_rings_astray(seed):
+    average, truth = simulate.micrograph(seed=seed, bad="crystalline ice")
+    known = truth.exposure
+    found = ctf.fit(average, pixel_size=1.0, voltage=300, high=3.0)  # ice lies within the limits
+    assert found.defocus_u == pytest.approx(known.defocus_u, abs=250)
+    assert found.defocus_v == pytest.approx(known.defocus_v, abs=250)
+
+
 def test_particles_are_dark_where_the_truth_has_them(picture):
     average, truth = picture
     smooth = fourier.low_pass(average, 60.0, pixel_size=1.0)
