@@ -85,6 +85,28 @@ def test_second_opinion_ours_is_the_negative_of_relions(tmp_path):
     assert_allclose(ours[inside], -theirs[inside], atol=2e-3)
 
 
+@pytest.mark.program
+@pytest.mark.skipif(not shutil.which("relion_ctf_toolbox"), reason="relion is not installed")
+@pytest.mark.parametrize("angle", [-50, 84])
+def test_second_opinion_the_angle_is_that_of_a_picture_made_with_relions_ctf(rng, tmp_path, angle):
+    box, pixel = 768, 1.06
+    values = {"angpix": pixel, "box": box, "kV": 300, "Q0": 0.07, "Cs": 2.7, "defU": 17000}
+    values |= {"defV": 14000, "defAng": angle, "simulate": tmp_path / "ctf.mrc"}
+    command = ["relion_ctf_toolbox"]
+    for name, value in values.items():
+        command += [f"--{name}", str(value)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    lens = np.fft.ifftshift(mrcfile.read(tmp_path / "ctf.mrc"))
+    s = np.hypot(*np.meshgrid(np.fft.fftfreq(box, pixel), np.fft.fftfreq(box, pixel)))
+    envelope = (1 / (1 + (s * 30) ** 2) + 0.05) * np.exp(-15 * s**2)
+    field = np.fft.ifft2(np.fft.fft2(rng.standard_normal((box, box))) * lens * envelope).real
+    picture = rng.poisson(np.clip(40 * (1 + 0.1 * field / field.std()), 0, None))
+    for rows, expected in ((picture, angle), (picture[::-1], -angle)):
+        fit = ctf.fit(rows, pixel_size=pixel, voltage=300)
+        assert (fit.defocus_u, fit.defocus_v) == pytest.approx((17000, 14000), abs=150)
+        assert fit.defocus_angle == pytest.approx(expected, abs=3)
+
+
 @pytest.mark.parametrize("defocus", [3000.0, 8000.0, 20000.0, 50000.0])
 def test_truth_defocus_within_a_hundred_angstrom(rng, defocus):
     fit = ctf.fit(made.micrograph(rng, defocus=defocus), pixel_size=1.06, voltage=300)
