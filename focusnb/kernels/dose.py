@@ -48,6 +48,14 @@ def critical_dose(s: ArrayLike, *, voltage: float) -> NDArray:
         return (0.24499 * s**-1.6649 + 2.8141) * voltage_factor(voltage)
 
 
+def decay(s: ArrayLike, *, voltage: float) -> NDArray:
+    """How fast the amplitude at the frequency s (1/Å) falls with the dose: 1 / 2Ne in Å²/e, float32.
+
+    exp(−N·decay) is the weight after N e/Å²; for many frames this is computed once.
+    """
+    return (0.5 / critical_dose(s, voltage=voltage)).astype(np.float32)
+
+
 def weight(s: ArrayLike, *, dose: float, voltage: float) -> NDArray:
     """Weight exp(−N / 2Ne) of a frame at the frequency s (1/Å), float32.
 
@@ -59,9 +67,13 @@ def weight(s: ArrayLike, *, dose: float, voltage: float) -> NDArray:
     """
     if dose < 0:
         raise BadData(f"the dose is {dose} e/Å²; it cannot be negative")
-    return np.exp(-dose / (2 * critical_dose(s, voltage=voltage))).astype(np.float32)
+    return np.exp(-dose * decay(s, voltage=voltage))
 
 
 def frame_doses(frames: int, *, dose_per_frame: float, prior_dose: float = 0.0) -> NDArray:
-    """Dose at the end of each frame, e/Å²: (frames,)."""
+    """Dose at the end of each frame, e/Å²: (frames,). `prior_dose` is that before the first."""
+    if min(dose_per_frame, prior_dose) < 0:
+        raise BadData(
+            f"{dose_per_frame} e/Å² per frame after {prior_dose} e/Å²: doses cannot be negative"
+        )
     return prior_dose + dose_per_frame * np.arange(1, frames + 1, dtype=np.float64)

@@ -86,14 +86,18 @@ def correct(
             s = fourier.frequencies(new, pixel_size * full[1] / new[1])
             sums = {name: np.zeros(half, np.complex64) for name in ("still", "plain", "weighted")}
             squares = np.zeros(half, np.float32)
+            if dose_per_frame:
+                decay = dose.decay(s, voltage=voltage)
+                doses = dose.frame_doses(
+                    len(moves), dose_per_frame=dose_per_frame, prior_dose=prior_dose
+                ).tolist()
         spectrum = fourier.transform(frame, workers=workers)
         spectrum = fourier.resize_spectrum(spectrum, full, new)
         sums["still"] += spectrum
         spectrum *= fourier.phase_ramp(new, moves[i] * scale)
         sums["plain"] += spectrum
         if dose_per_frame:
-            exposed = prior_dose + dose_per_frame * (i + 1)
-            weight = dose.weight(s, dose=exposed, voltage=voltage)
+            weight = np.exp(-doses[i] * decay)
             squares += weight**2
             spectrum *= weight
             sums["weighted"] += spectrum

@@ -109,8 +109,7 @@ def intensities(
     mean = mean_count(exposure, optics)
     path = np.array(exposure.shifts) / optics.pixel_size
     s = fourier.frequencies(scene.shape, optics.pixel_size)
-    critical = dose.critical_dose(s, voltage=optics.voltage).astype(np.float32)
-    fading = np.exp(-exposure.dose_per_frame / 2 / critical, dtype=np.float32)
+    fading = dose.weight(s, dose=exposure.dose_per_frame, voltage=optics.voltage)
     protein = scene.protein * np.sqrt(fading)  # the middle of the first frame
     left, bottom = scene.corner
     for i, place in enumerate(path):

@@ -41,3 +41,5 @@ def test_convention_dose_is_counted_up_to_the_end_of_the_frame():
 def test_negative_dose_is_refused():
     with pytest.raises(BadData, match="negative"):
         dose.weight(0.1, dose=-1, voltage=300)
+    with pytest.raises(BadData, match="negative"):
+        dose.frame_doses(3, dose_per_frame=1, prior_dose=-2)
