@@ -25,6 +25,9 @@ DTYPES = {0: "i1", 1: "i2", 2: "f4", 4: "c8", 6: "u2", 12: "f2", NIBBLES: "u1"}
 REFUSED = {3: "pairs of short integers", 16: "colours"}
 IMOD_STAMP = 1146047817  # "IMOD"
 SIGNED_BYTES, FOUR_BIT_BYTES = 1, 16  # bits of IMOD's flags
+IN_ASCII = str.maketrans(
+    {"Å": "A", "µ": "u", "²": "2", "·": "*", "√": "sqrt ", "−": "-", "°": "deg"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,7 @@ def labels(header: NDArray[Any]) -> tuple[str, ...]:
 def push(texts: tuple[str, ...]) -> list[bytes]:
     """At most ten labels of 80 bytes: the first, and of the others the newest nine."""
     kept = texts if len(texts) <= 10 else (texts[0], *texts[-9:])
-    return [_ascii(text)[:80] for text in kept]
+    return [plain(text)[:80] for text in kept]
 
 
 def signed(text: str) -> str:
@@ -179,10 +182,9 @@ def signed(text: str) -> str:
     if re.match(r"focusnb \d", text):
         return text
     number = ".".join(version("focusnb").split(".")[:2])
-    return f"focusnb {number} {text}"
+    return f"focusnb {number} {text.removeprefix('focusnb ')}"
 
 
-def _ascii(text: str) -> bytes:
-    """Labels are plain ASCII in one line."""
-    plain = " ".join(text.replace("Å", "A").replace("µ", "u").split())
-    return plain.encode("ascii", "replace")
+def plain(text: str) -> bytes:
+    """The text in ASCII and in one line, as headers hold it."""
+    return " ".join(text.translate(IN_ASCII).split()).encode("ascii", "replace")

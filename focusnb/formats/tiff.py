@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from focusnb.errors import BadValue, BrokenFile, UnknownFormat
 from focusnb.formats import tiff_pages
-from focusnb.formats.mrc_header import signed
+from focusnb.formats.mrc_header import plain, signed
 from focusnb.formats.stack import Stack, replacing
 
 # What tifffile logs of broken files is in our errors; without a handler it would go to stderr.
@@ -196,7 +196,7 @@ class Tiff:
                         compression=None if frame.dtype.kind == "f" else "lzw",
                         resolution=(resolution, resolution) if resolution else None,
                         resolutionunit="CENTIMETER" if resolution else "NONE",
-                        description="\n".join(map(_plain, texts)) or None,
+                        description="\n".join(plain(signed(t)).decode() for t in texts) or None,
                         metadata=None,
                         contiguous=False,
                         software=False,
@@ -206,10 +206,6 @@ class Tiff:
                     for page in file.pages:
                         page.tags["SampleFormat"].overwrite(UNSIGNED)
         return path
-
-
-def _plain(text: str) -> str:
-    return signed(text).encode("ascii", "replace").decode()
 
 
 def _writable(path: Path, array: NDArray[Any]) -> NDArray[Any]:

@@ -181,6 +181,8 @@ def test_labels_are_plain_and_short(tmp_path):
     (label,) = formats.open(path).labels
     assert label.startswith("focusnb 0.1 A um xxx")
     assert len(label) == 80
+    path = formats.write(tmp_path / "a.mrc", np.zeros((2, 2)), label="focusnb motion: mean √n·m")
+    assert formats.open(path).labels == ("focusnb 0.1 motion: mean sqrt n*m",)
 
 
 def test_pixels_that_are_not_finite_are_written_without_complaint(tmp_path):
