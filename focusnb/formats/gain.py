@@ -7,10 +7,14 @@ from numpy.typing import NDArray
 
 from focusnb.errors import BrokenFile, UnknownFormat
 from focusnb.formats import registry
+from focusnb.formats.tiff import TiffStack
 
 
 def read(path: str | Path) -> NDArray[np.float32]:
-    """The factors (y, x) as they are stored, neither rotated nor flipped (`kernels.gain.orient`).
+    """The factors (y, x) in MRC orientation, neither rotated nor flipped (`kernels.gain.orient`).
+
+    Thermo Fisher's `.gain` is a TIFF whose first row is row 0, as in the EER frames it belongs to:
+    its rows stay in their order (RELION, too, undoes the flip for these).
 
     Raises BrokenFile when there are several frames; UnknownFormat for what is no picture, such as
     Gatan's .dm4, with the way to convert it.
@@ -23,6 +27,8 @@ def read(path: str | Path) -> NDArray[np.float32]:
                     f"{path}: a gain reference is one picture, this file has {len(stack)} frames"
                 )
             factors = stack.frame(0)
+            if path.suffix.lower() == ".gain" and isinstance(stack, TiffStack):
+                factors = factors[::-1]  # undoes the flip of the reader
     except UnknownFormat as error:
         if path.suffix.lower() in (".dm4", ".dm3"):
             raise UnknownFormat(

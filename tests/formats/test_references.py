@@ -21,6 +21,13 @@ def test_a_gain_is_one_float_picture_the_same_from_mrc_and_tiff(tmp_path, suffix
     np.testing.assert_array_equal(again, factors.reshape(5, 7).astype(np.float32))
 
 
+def test_rows_of_a_dot_gain_file_stay_in_their_order(tmp_path):
+    factors = np.arange(12, dtype=np.float32).reshape(3, 4)
+    path = formats.write(tmp_path / "20240101.tif", factors)
+    np.testing.assert_array_equal(gain.read(path), factors)
+    np.testing.assert_array_equal(gain.read(path.rename(path.with_suffix(".gain"))), factors[::-1])
+
+
 def test_a_gain_of_integers_is_read_as_floats(tmp_path):
     path = formats.write(tmp_path / "gain.tif", np.full((2, 2), 3, np.uint8))
     assert gain.read(path).dtype == np.float32
