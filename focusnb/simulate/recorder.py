@@ -24,20 +24,7 @@ Report = Callable[[float, str], None]
 GAIN, DEFECTS, TRUTH = "gain.mrc", "defects.txt", "truth.json"
 UNSIGNED = 1  # in TIFF's tag SampleFormat
 # SerialEM writes English months, whatever the locale.
-MONTHS = [
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-]  # whatever the locale
+MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
 class Stop(Protocol):
