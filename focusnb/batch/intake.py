@@ -197,6 +197,17 @@ class Intake:
         drop = self.delete or self.how == "move"
         with placing.Box(project, source, self.how) as box:
             known = self._known(box.digest, kind, source)
+            if known is None:
+                facts = told.gather(box.file, source.name, mdoc, project.words)
+                box.make_average(facts, kind.role)
+                group = self.group or self._group_of(name)
+                own = self._references(group, source.parent, facts, kind.role)
+                with project.store.transaction() as connection:
+                    # Another program may have brought in the same file while this one looked at it.
+                    known = self._known(box.digest, kind, source)
+                    if known is None:
+                        number = self._row(connection, kind, name, group, source, facts, box)
+                        self._write(connection, number, kind, name, source, facts, box, own)
             if known is not None:
                 box.heal(known, kind.role)
                 if drop:
@@ -204,28 +215,6 @@ class Intake:
                 image = Image(project, known)
                 added.known.append((source, image))
                 return image
-            facts = told.gather(box.file, source.name, mdoc, project.words)
-            box.make_average(facts, kind.role)
-            group = self.group or self._group_of(name)
-            own = self._references(group, source.parent, facts, kind.role)
-            with project.store.transaction() as connection:
-                number = self._row(connection, kind, name, group, source, facts, box)
-                digest = f"{box.digest}:{number}" if box.digest == placing.EMPTY else box.digest
-                document = project.document(number)
-                self._enter(document, kind, name, facts, box, digest)
-                self._learn(document, facts, own)
-                project.save_document(connection, number, document)
-                connection.execute(
-                    "insert or replace into original values (?, ?, ?, ?)",
-                    (digest, kind.role, number, placing.text(str(source))),
-                )
-                if kind.role == "movie":
-                    recorded = document["values"].get("recorded")
-                    connection.execute(
-                        "update image set recorded = ? where id = ?", (recorded, number)
-                    )
-                sentence = f"{name}: {facts.error}" if facts.error else name
-                self.log.note("imported", sentence, image=number)
             box.place(number, name, kind.role)
         if mdoc is not None:
             placing.put_mdoc(project, number, mdoc, name)
@@ -327,6 +316,34 @@ class Intake:
         part = match.group(1 if self.part.groups else 0) if match else ""
         tame = re.sub(r"[^\w.+-]", "_", part or "").strip(".+-")[:100]
         return tame if GROUP.match(tame) and tame not in {*RESERVED, TRASH} else default
+
+    def _write(
+        self,
+        connection: sqlite3.Connection,
+        number: int,
+        kind: Kind,
+        name: str,
+        source: Path,
+        facts: told.Facts,
+        box: placing.Box,
+        own: Mapping[str, Any],
+    ) -> None:
+        """Write into an image's row which file came in for it, and what the file tells."""
+        project = self.project
+        digest = f"{box.digest}:{number}" if box.digest == placing.EMPTY else box.digest
+        document = project.document(number)
+        self._enter(document, kind, name, facts, box, digest)
+        self._learn(document, facts, own)
+        project.save_document(connection, number, document)
+        connection.execute(
+            "insert or replace into original values (?, ?, ?, ?)",
+            (digest, kind.role, number, placing.text(str(source))),
+        )
+        if kind.role == "movie":
+            recorded = document["values"].get("recorded")
+            connection.execute("update image set recorded = ? where id = ?", (recorded, number))
+        sentence = f"{name}: {facts.error}" if facts.error else name
+        self.log.note("imported", sentence, image=number)
 
     def _references(self, group: str, folder: Path, facts: told.Facts, role: str) -> dict[str, Any]:
         """Tell the group its gain and defects; give what only this image uses.

@@ -417,3 +417,26 @@ def test_numbers_of_left_folders_are_not_used_again(project, camera):
     (project.root / "g1" / "0000000002" / "something").write_text("old")
     images = intake.add(project, [movie(camera / f"{i}.tif", seed=i) for i in range(2)]).images
     assert [image.id for image in images] == [1, 3]
+
+
+@pytest.mark.parametrize("other_name", ["m1.tif", "copy.tif"])
+def test_two_programs_that_bring_in_the_same_file_make_one_image(
+    project, camera, monkeypatch, other_name
+):
+    file, other = movie(camera / "m1.tif"), movie(camera / other_name)
+    looked, rival = intake.told.gather, Project.open(project.root)
+    others = []
+
+    def slow(*given):
+        with pytest.MonkeyPatch.context() as meanwhile:
+            meanwhile.setattr(intake.told, "gather", looked)
+            meanwhile.setattr(placing.Box, "place", lambda *_: None)  # it is not yet that far
+            others.append(only(intake.add(rival, other)))
+        return looked(*given)
+
+    monkeypatch.setattr(intake.told, "gather", slow)
+    added = intake.add(project, file)
+    assert (added.images, added.refused) == ([], [])
+    assert [image.id for _, image in added.known] == [others[0].id]
+    assert len(project) == 1
+    assert Path(added.known[0][1]["movie"]).is_file()
