@@ -11,6 +11,9 @@ from focusnb.errors import BadValue
 from focusnb.model.image import Image
 from focusnb.model.project import TRASH, Project
 
+# What RELION appends to the name of the average without dose weighting.
+UNWEIGHTED = "_noDW"
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -86,7 +89,9 @@ def names_of(rows: Sequence[Mapping[str, Any]]) -> dict[int, str]:
         image: f"{name}_{image:010d}" if often[name.casefold()] > 1 else name
         for image, name in plain.items()
     }
-    taken = Counter(name.casefold() for name in names.values())
+    taken = Counter(
+        f"{name}{end}".casefold() for name in names.values() for end in ("", UNWEIGHTED)
+    )
     return {
         image: f"{name}_{image:010d}" if taken[name.casefold()] > 1 else name
         for image, name in names.items()

@@ -11,7 +11,7 @@ from typing import Any
 
 from focusnb import formats
 from focusnb.errors import FocusError
-from focusnb.export.choice import Chosen, Summary, check_out, choose
+from focusnb.export.choice import UNWEIGHTED, Chosen, Summary, check_out, choose
 from focusnb.export.place import Folder
 from focusnb.formats import coordinates, motion_star, star
 from focusnb.formats import gain as gain_format
@@ -23,6 +23,9 @@ CORRECTED, CTF, INDEX = "corrected_micrographs.star", "micrographs_ctf.star", "a
 PICTURES, MOVIES, SPECTRA = "micrographs", "movies", "ctf"
 # relion_preprocess --coord_dir coordinates/ --coord_suffix _autopick.star finds the picks there.
 COORDINATES, SUFFIX = "coordinates", "_autopick.star"
+WINDOW = (
+    f"{COORDINATES}/coords_suffix{SUFFIX}"  # what RELION 3.1's window takes as the list of them
+)
 WORST = 25.0  # Å; RELION writes no CTF resolution beyond it
 OPTICS = (
     "rlnOpticsGroupName", "rlnOpticsGroup", "rlnMicrographOriginalPixelSize", "rlnVoltage",
@@ -39,7 +42,8 @@ def export(
 ) -> Summary:
     """Write a RELION project folder; the module's docstring and constants tell what is where.
 
-    Raises BadValue for a folder among the project's own files.
+    Raises BadValue for a folder among the project's own files, and for one that has such tables of
+    somebody else.
     """
     check_out(project, out)
     chosen, left_out = choose(project, images)
@@ -71,6 +75,8 @@ class _Writer:
         self.particles = 0
         self._optics: dict[tuple[Any, ...], int] = {}
         self._gains: dict[tuple[str, int, int], str] = {}
+        # Before anything is placed: a folder with such tables of somebody else is refused.
+        self._tables = {name: folder.path(name) for name in (CORRECTED, CTF, INDEX, WINDOW)}
 
     def add(self, one: Chosen) -> None:
         """Put one image's files in their places and note its rows; all of it or nothing."""
@@ -82,7 +88,7 @@ class _Writer:
         put = self.folder.put
         names = {"rlnMicrographName": put(weighted or average, f"{PICTURES}/{one.name}.mrc")}
         if weighted is not None:
-            names["rlnMicrographNameNoDW"] = put(average, f"{PICTURES}/{one.name}_noDW.mrc")
+            names["rlnMicrographNameNoDW"] = put(average, f"{PICTURES}/{one.name}{UNWEIGHTED}.mrc")
         group = self._group(one)
         row: dict[str, Any] = {**names, "rlnOpticsGroup": group}
         if moved is not None:
@@ -112,15 +118,14 @@ class _Writer:
     def finish(self, left_out: Sequence[tuple[str, str, str]]) -> tuple[Path, ...]:
         """Write the tables; give their paths."""
         folder, files = self.folder, []
-        folder.path(".gui_projectdir").touch()  # RELION asks less when it is there
+        folder.mark(".gui_projectdir")  # RELION asks less when it is there
         for name, rows in ((CORRECTED, self.corrected), (CTF, self.measured)):
             tables = {"optics": _table(self._optics_rows(), OPTICS), "micrographs": _table(rows)}
-            files.append(star.write(folder.path(name), tables))
+            files.append(star.write(self._tables[name], tables))
         labels = ("rlnMicrographName", "rlnMicrographCoordinates")
         tables = {"coordinate_files": _table(self.index, labels)}
-        files.append(star.write(folder.path(INDEX), tables))
-        # What RELION 3.1's window takes as the list of coordinates: the name of the micrographs.
-        folder.path(f"{COORDINATES}/coords_suffix{SUFFIX}").write_text(f"{CTF}\n")
+        files.append(star.write(self._tables[INDEX], tables))
+        self._tables[WINDOW].write_text(f"{CTF}\n")  # the name of the micrographs
         left = [{"image": k, "name": n, "reason": r} for k, n, r in left_out]
         project = str(self.project.root)
         folder.finish({"project": project, "images": self.told, "left_out": left})

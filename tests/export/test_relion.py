@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from focusnb import export, formats
-from focusnb.errors import BadValue, UnknownName
+from focusnb.errors import BadValue, Cancelled, UnknownName
 from focusnb.formats import coordinates, motion_star, star
 from focusnb.kernels import gain as gain_kernel
 from focusnb.kernels import motion, picking
@@ -151,6 +151,67 @@ def test_a_second_export_replaces_the_first_and_leaves_foreign_files_alone(
     for image in (first, second):
         assert image.read("average").shape == (96, 160), "the project's own files are untouched"
         assert len(image.read("picks")) == 2
+
+
+def test_files_of_others_are_never_replaced(project, processed, tmp_path):
+    first, second = processed("m1.tif"), processed("m2.tif", seed=1)
+    out = tmp_path / "out"
+    (out / "micrographs").mkdir(parents=True)
+    (out / ".gui_projectdir").touch()
+    (out / "micrographs" / "m1.mrc").write_text("of somebody else")
+    summary = export.export(project, "relion", out)
+    assert [key for key, *_ in summary.left_out] == [first.key]
+    assert "was there before" in summary.left_out[0][2]
+    assert (out / "micrographs" / "m1.mrc").read_text() == "of somebody else"
+    table = star.read(out / "micrographs_ctf.star")["micrographs"]
+    assert list(table["rlnMicrographName"]) == ["micrographs/m2.mrc"]
+    export.export(project, "relion", out, [second])
+    assert (out / "micrographs" / "m1.mrc").read_text() == "of somebody else"
+    assert (out / ".gui_projectdir").exists()
+
+
+def test_a_folder_with_such_tables_of_others_is_refused_before_anything_is_written(
+    project, processed, tmp_path
+):
+    processed("m1.tif")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "micrographs_ctf.star").write_text("of somebody else")
+    with pytest.raises(BadValue, match=r"micrographs_ctf\.star was there before"):
+        export.export(project, "relion", out)
+    assert (out / "micrographs_ctf.star").read_text() == "of somebody else"
+    assert not (out / "micrographs").exists()
+    (out / "micrographs_ctf.star").unlink()
+    assert export.export(project, "relion", out).images == 1
+
+
+def test_an_interrupted_export_is_done_again(project, processed, tmp_path):
+    processed("m1.tif")
+    processed("m2.tif", seed=1)
+    out = tmp_path / "out"
+
+    def stop(fraction, name):
+        if name == "m2.tif":
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        export.export(project, "relion", out, report=stop)
+    summary = export.export(project, "relion", out)
+    assert (summary.images, summary.left_out) == (2, ())
+    assert not list(out.glob(".focusnb*"))
+
+
+def test_an_image_named_like_the_unweighted_average_of_another_keeps_its_own(
+    project, processed, tmp_path
+):
+    images = [processed("m1.tif"), processed("m1_noDW.tif", seed=1)]
+    out = tmp_path / "out"
+    assert export.export(project, "relion", out).images == 2
+    table = star.read(out / "micrographs_ctf.star")["micrographs"]
+    names = [*table["rlnMicrographName"], *table["rlnMicrographNameNoDW"]]
+    assert len(set(names)) == 4
+    for image, name in zip(images, table["rlnMicrographNameNoDW"], strict=True):
+        assert (out / name).read_bytes() == (image.folder / "average.mrc").read_bytes()
 
 
 def test_names_are_plain_and_unique_and_the_originals_are_told(project, processed, tmp_path):
