@@ -30,6 +30,8 @@ def quick(
 ) -> dict[str, Any]:
     """Run steps on one file; give its results, flat: file, folder, error and every result word.
 
+    The values that were given or that the file told (pixel_size, voltage …) stand there as well.
+
     Values come from `values`, the file's header, an mdoc beside it, and the user's own parameters.
     out: products stay in OUT/STEM/ (a second file of the same stem: STEM_2), with the results as
     results.json; without it they are computed and thrown away. What is wrong with the file is told
@@ -129,7 +131,8 @@ def _run(
                 results[word] = None if value is None else _text(folder / value)
     error = outcome.message if outcome.state in ("failed", "cancelled") else None
     notes = [*told.notes, *outcome.notes, *(n for ran in outcome.runs for n in ran.notes)]
-    return {"error": error, "notes": list(dict.fromkeys(notes)), **results}
+    used = {w: v for w, v in {**own, **mine}.items() if words[w].type not in ("path", "series")}
+    return {"error": error, "notes": list(dict.fromkeys(notes)), **used, **results}
 
 
 def _text(path: Path) -> str:
