@@ -223,9 +223,7 @@ def _library(args: argparse.Namespace) -> None:
     else:
         words = project.words
 
-        def text(column: str, value: Any) -> str:
-            if column in words:
-                return words[column].show(value)
+        def plain(value: Any) -> str:
             return {True: "yes", False: "no"}.get(value, "" if value is None else str(value))
 
         right = [
@@ -235,7 +233,8 @@ def _library(args: argparse.Namespace) -> None:
             f"{c} [{words[c].unit}]" if c in words and words[c].unit not in ("", "1") else c
             for c in columns
         ]
-        show.table([[text(c, r[c]) for c in columns] for r in records], units, right=right)
+        texts = [(c, words[c].show if c in words else plain) for c in columns]
+        show.table([[text(r[c]) for c, text in texts] for r in records], units, right=right)
         print(f"{len(rows)} images")
 
 

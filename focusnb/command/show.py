@@ -29,13 +29,17 @@ def as_json(value: Any) -> None:
 def table(rows: Sequence[Sequence[Any]], head: Sequence[str], *, right: Iterable[int] = ()) -> None:
     """Print rows in columns as wide as they need; the last one is cut to the terminal's width."""
     cells = [[_one_line(cell) for cell in row] for row in (head, *rows)]
-    widths = [max(_width(row[i]) for row in cells) for i in range(len(head))]
+    sizes = [[_width(cell) for cell in row] for row in cells]
+    widths = [max(column) for column in zip(*sizes, strict=True)]
     room = shutil.get_terminal_size((0, 0)).columns if sys.stdout.isatty() else 0
     rights = set(right)
-    for number, row in enumerate(cells):
+    places = [(i, i in rights, width) for i, width in enumerate(widths)]
+    for number, (row, size) in enumerate(zip(cells, sizes, strict=True)):
         line = "  ".join(
-            " " * (w - _width(c)) + c if i in rights else c + " " * (w - _width(c))
-            for i, (c, w) in enumerate(zip(row, widths, strict=True))
+            [
+                " " * (width - size[i]) + row[i] if right else row[i] + " " * (width - size[i])
+                for i, right, width in places
+            ]
         ).rstrip()
         print(line[:room] if room else line)
         if number == 0:
@@ -83,7 +87,9 @@ def _one_line(value: Any) -> str:
 
 
 def _width(text: str) -> int:
-    if not text or max(text) < "\u0300":  # before the first combining and the first wide letter
+    if (
+        text.isascii() or max(text) < "\u0300"
+    ):  # before the first combining and the first wide letter
         return len(text)
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1

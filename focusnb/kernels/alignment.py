@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts take long to load: that happens when one is first used
 from numpy.typing import ArrayLike, NDArray
 
 from focusnb.errors import BadData

@@ -5,7 +5,7 @@ at [0, 0]. Frequencies are in 1/Å when a pixel size in Å is given (1/pixel wit
 """
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts take long to load: that happens when one is first used
 from numpy.typing import ArrayLike, NDArray
 
 from focusnb.errors import BadData

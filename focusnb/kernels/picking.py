@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.ndimage
+import scipy  # its parts take long to load: that happens when one is first used
 from numpy.typing import ArrayLike, NDArray
 
 from focusnb.errors import BadData

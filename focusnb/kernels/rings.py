@@ -10,7 +10,7 @@ so every combination is a sum over the table, and the whole range can be searche
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.ndimage
+import scipy  # its parts take long to load: that happens when one is first used
 from numpy.typing import NDArray
 
 from focusnb.errors import BadData

@@ -31,18 +31,25 @@ def settings(step: Step, values: Values, own: Mapping[str, Any]) -> dict[str, An
     values: those of the image's group. own: the image's own values. Its own files and what other
     steps make are left out: a change of these marks the run itself.
     """
+    return _with_own(_inherited(step, values), step, own)
+
+
+def _inherited(step: Step, values: Values) -> dict[str, Any]:
     found: dict[str, Any] = {"version of the step": step.version}
     for param in step.params:
-        if param.made:
-            continue
-        if param.name in own:
+        if not param.made:
+            inherits = values.origin(param.name) != "system"
+            found[param.name] = values[param.name] if inherits else param.default
+    return found
+
+
+def _with_own(inherited: dict[str, Any], step: Step, own: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(inherited)
+    for param in step.params:
+        if param.name in own and not param.made:
+            del found[param.name]
             if param.type != "path":
                 found[param.name] = rounded(own[param.name])
-            continue
-        value = values[param.name]
-        found[param.name] = (
-            param.default if value is None or values.origin(param.name) == "system" else value
-        )
     return found
 
 
@@ -54,6 +61,7 @@ class Checker:
         self._registry = project.registry
         self._words: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[str, ...]] = {}
         self._values: dict[str, Values] = {}
+        self._inherited: dict[tuple[str, str], dict[str, Any]] = {}
         self._known: dict[Any, tuple[str, ...]] = {}
 
     def steps(self, cells: Mapping[str, Any]) -> list[str]:
@@ -89,7 +97,9 @@ class Checker:
             step = self._registry.step(name)
         except FocusError:
             return False  # a script that is gone: its results stay as they are
-        return settings_digest(settings(step, self._values[group], own)) != used
+        if (name, group) not in self._inherited:
+            self._inherited[name, group] = _inherited(step, self._values[group])
+        return settings_digest(_with_own(self._inherited[name, group], step, own)) != used
 
 
 def _fixed(value: Any) -> Any:
