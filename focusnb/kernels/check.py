@@ -18,7 +18,7 @@ def picture(values: ArrayLike, *, smallest: int = 32, what: str = "the picture")
     Raises
     ------
     BadData
-        When it is not two-dimensional, too small, not finite or constant.
+        When it is not two-dimensional, too small, not of real numbers, not finite or constant.
     """
     array = np.asarray(values)
     if array.ndim != 2:
@@ -28,6 +28,8 @@ def picture(values: ArrayLike, *, smallest: int = 32, what: str = "the picture")
             f"{what} has {array.shape[1]} × {array.shape[0]} pixels; "
             f"at least {smallest} × {smallest} are needed"
         )
+    if array.dtype.kind not in "biuf":
+        raise BadData(f"{what} has pixels of type {array.dtype}; real numbers are needed")
     array = array.astype(np.float32, copy=False)
     low, high = array.min(), array.max()  # NaN and infinity survive both, at no cost of memory
     if not (np.isfinite(low) and np.isfinite(high)):

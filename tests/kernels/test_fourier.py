@@ -106,6 +106,7 @@ def test_second_opinion_radial_average_agrees_with_a_slow_loop():
         (np.full((64, 64), np.nan), "NaN"),
         (np.arange(16.0).reshape(4, 4), "at least"),
         (np.zeros((2, 64, 64)), "two axes"),
+        (np.eye(64, dtype=np.complex64), "type complex64"),
     ],
 )
 def test_bad_pictures_are_refused_with_a_sentence(bad, words):
