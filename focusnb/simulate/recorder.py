@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import glob
 import json
-import os
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from focusnb import formats
 from focusnb.errors import BadValue, Cancelled
+from focusnb.formats.stack import replacing
 from focusnb.simulate import exposure as exposing
 from focusnb.simulate import plan
 from focusnb.simulate.detector import Camera, camera
@@ -187,7 +188,7 @@ def _references(
             f"{folder / GAIN}: the gain of another camera than size {size}, seed {seed} give; "
             "record into another folder, or continue with the old size and seed"
         )
-    numbers = [p.stem.rpartition("_")[2] for p in folder.glob(f"{name}_*.tif")]
+    numbers = [p.stem.rpartition("_")[2] for p in folder.glob(f"{glob.escape(name)}_*.tif")]
     return max((int(n) for n in numbers if n.isdigit()), default=0)
 
 
@@ -246,6 +247,5 @@ def _remember(path: Path, known: Truth) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    with replacing(path) as draft:
+        draft.write_text(text, encoding="utf-8")
