@@ -58,8 +58,9 @@ def _rejections(measured: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     bad = [row for row in last if not row["good"]]
     if len(last) < 5 or len(bad) * 2 <= len(last):
         return []
-    kinds = Counter(_kind(reason) for row in bad for reason in str(row["reasons"]).split("; "))
-    why = ", ".join(f"{kind} ({n})" for kind, n in kinds.most_common(3))
+    kinds = Counter(_kind(reason) for row in bad for reason in _measured_reasons(row))
+    kinds["errors"] = sum(row.get("error") is not None for row in bad)
+    why = ", ".join(f"{kind} ({n})" for kind, n in kinds.most_common(3) if n)
     return [_alert(f"{len(bad)} of the last {len(last)} images are not good: {why}.")]
 
 
@@ -121,6 +122,18 @@ def _medians(measured: Sequence[Mapping[str, Any]], word: str) -> tuple[float | 
     return median(numbers[-5:]), median(before) if len(before) >= 5 else None
 
 
+def reasons_of(row: Mapping[str, Any]) -> list[str]:
+    """Give why an image is not good: what went wrong first, as one sentence, then what is bad."""
+    return [*([] if row.get("error") is None else [str(row["error"])]), *_measured_reasons(row)]
+
+
+def _measured_reasons(row: Mapping[str, Any]) -> list[str]:
+    text = str(row["reasons"] or "")
+    if row.get("error") is not None:  # a sentence of its own, which may have semicolons
+        text = text.removeprefix(str(row["error"])).removeprefix("; ")
+    return text.split("; ") if text else []
+
+
 def _kind(reason: str) -> str:
     """Give what a reason speaks about: its words before the first number or colon."""
     words: list[str] = []
@@ -128,7 +141,7 @@ def _kind(reason: str) -> str:
         if word[0].isdigit() or word in ":<>":
             break
         words.append(word)
-    return " ".join(words[:4]) or "errors"
+    return " ".join(words[:4]) or "others"
 
 
 def _span(seconds: float) -> str:

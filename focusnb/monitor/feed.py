@@ -126,7 +126,10 @@ def _write(
         "queue": queue,
         "activity": counts,
         "latest": latest,
-        "alerts": alerts.find(rows, times, queue, limits, now),
+        "alerts": [
+            {**one, "text": _plain(one["text"], project)}
+            for one in alerts.find(rows, times, queue, limits, now)
+        ],
         "last": None if last is None else {**_image(*last, project), "pictures": shown},
         "log": [{**line, "message": _plain(line["message"], project)} for line in trouble],
         "limits": limits,
@@ -171,7 +174,7 @@ def _last(rows: list[Any], times: list[float | None]) -> tuple[float, Any] | Non
 
 
 def _image(time_: float, row: Mapping[str, Any], project: "Project") -> dict[str, Any]:
-    reasons = [] if row["reasons"] is None else row["reasons"].split("; ")
+    reasons = alerts.reasons_of(row)
     return {
         "image": row["image"],
         "name": row["name"],

@@ -1,8 +1,10 @@
 """The pictures of a feed: small copies of the last image's previews, the real-space one blurred."""
 
+import contextlib
 import io
 import os
 import secrets
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,8 @@ SHOWN = {
 REAL_SPACE = ("preview_average",)
 # Radius of the blur, as a fraction of the longer side: particles of a tenth of the field stay hidden.
 BLUR = 1 / 48
+# Seconds for which a picture stays that no feed names: another program may be about to name it.
+FRESH = 60.0
 LIMIT = 2_000_000  # bytes; a preview is far smaller, and nothing else is let into the feed
 
 
@@ -69,8 +73,11 @@ def publish(
 def sweep(folder: Path, keep: set[str]) -> None:
     """Remove the pictures that no feed names any more; keep: names as in the feed."""
     for path in folder.glob("*.png"):
-        if f"{folder.name}/{path.name}" not in keep:
-            path.unlink(missing_ok=True)
+        if f"{folder.name}/{path.name}" in keep:
+            continue
+        with contextlib.suppress(FileNotFoundError):  # another program removed it
+            if time.time() - path.stat().st_mtime > FRESH:
+                path.unlink()
 
 
 def blur(picture: Image.Image) -> Image.Image:

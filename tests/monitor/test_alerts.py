@@ -39,6 +39,15 @@ CASES = (
         "6 of the last 10 images are not good: drift (6), dark (6).",
         {"good": [False] * 6, "reasons": ["drift 70 Å > 50 Å; dark: 0.01 e/px < 0.1 e/px"] * 6},
     ),
+    Case(
+        "most images fail",
+        "6 of the last 10 images are not good: dark (6), errors (6).",
+        {
+            "good": [False] * 6,
+            "error": ["/data/m.tif: it was cut short; import it again"] * 6,
+            "reasons": ["/data/m.tif: it was cut short; import it again; dark: 0.01 e/px"] * 6,
+        },
+    ),
     Case("paused", "paused; 7 batches wait", queue={"waiting": 7, "paused": True}),
     Case("nobody works", "Nobody works on the queue", queue={"waiting": 7}),
 )

@@ -8,7 +8,7 @@ from PIL import Image as Picture
 
 from focusnb.batch.task import build
 from focusnb.errors import BrokenFile
-from focusnb.monitor import series
+from focusnb.monitor import pictures, series
 from focusnb.monitor.feed import publish
 from focusnb.monitor.reader import Feed
 
@@ -202,13 +202,32 @@ def test_pictures_are_sharp_when_the_owner_says_so(project, clock):
     assert copy == (project.folder(image) / "previews" / "average.png").read_bytes()
 
 
-def test_old_pictures_leave_the_feed_one_publication_later(project, clock):
+def test_old_pictures_leave_the_feed_one_publication_later(project, clock, monkeypatch):
+    monkeypatch.setattr(pictures, "FRESH", -1.0)
     for i in range(3):
         made.previews(project, made.add(project, f"{i}.tif", NOW + i, made.results(i)))
         clock.time += 5
         publish(project, clock=clock)
     names = sorted(p.name[:10] for p in (project.root / "feed" / "pictures").iterdir())
     assert names == ["0000000002"] * 3 + ["0000000003"] * 3
+
+
+def test_a_picture_that_another_program_has_just_written_stays(project, clock):
+    made.previews(project, made.add(project, "a.tif", NOW, made.results(1)))
+    publish(project, clock=clock)
+    theirs = project.root / "feed" / "pictures" / "0000000002-1-average.png"
+    theirs.write_bytes(b"")
+    clock.time += 100
+    publish(project, clock=clock)
+    assert theirs.exists()
+
+
+def test_what_went_wrong_is_one_reason_whatever_signs_are_in_it(project, clock):
+    image = made.add(project, "a.tif", NOW, made.results(1, "ice"))
+    sentence = "the gain has another size; give the one of this camera"
+    project.change(image, lambda d: d.update(error={"step": "motion", "message": sentence}))
+    publish(project, clock=clock)
+    assert made.load(project)["last"]["reasons"] == [sentence, "iciness 2.40 > 1.50"]
 
 
 def test_a_broken_preview_is_left_out(project, clock):
