@@ -401,9 +401,13 @@ def checked(project: Project, watch: Mapping[str, Any]) -> dict[str, Any]:
             table[key] = project.words[key].read(value, f"the watch of {place}")
         else:
             near = get_close_matches(key, (*WORDS, "group", "folder"), 1)
-            raise BadValue(
-                f"a watch has no option {key!r}" + (f"; meant {near[0]!r}?" if near else "")
-            )
+            if near:
+                hint = f"meant {near[0]!r}?"
+            elif key in project.words:
+                hint = f"set it for the whole project: focusnb set {project.name} {key}=…"
+            else:
+                hint = f"there are {', '.join(WORDS)}"
+            raise BadValue(f"a watch has no option {key!r}; {hint}")
     return table
 
 
