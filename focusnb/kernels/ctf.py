@@ -84,7 +84,7 @@ def fit(
     spherical_aberration : mm
     amplitude_contrast : fraction
     box : side of the spectrum, pixels
-    low, high : resolution limits of the fit, Å
+    low, high : resolution limits of the fit, Å; agreement is looked for as far as high / 1.3
     defocus_low, defocus_high : limits of the search, Å
     phase_shift : degrees; a pair asks for a search between both
     workers : threads of the Fourier transforms
@@ -102,10 +102,10 @@ def fit(
         picture, pixel_size=pixel_size, box=box, low=low, high=high, workers=workers
     )
     rings = Rings(made, Lens(voltage, spherical_aberration, amplitude_contrast), low, high)
-    searched = isinstance(phase_shift, tuple)
-    phases = np.arange(phase_shift[0], phase_shift[1] + 1e-6, 10.0) if searched else [phase_shift]
-    start, significance = rings.search(defocus_low, defocus_high, phases=np.array(phases))
-    found = rings.refine(start, (defocus_low, defocus_high), free_phase=searched)
+    between = phase_shift if isinstance(phase_shift, tuple) else None
+    phases = np.arange(between[0], between[1] + 1e-6, 10.0) if between else np.array([phase_shift])
+    start, significance = rings.search(defocus_low, defocus_high, phases=phases)
+    found = rings.refine(start, (defocus_low, defocus_high), phases=between)
     s, profile, model, quality = rings.curves(found)
     mean, difference, angle = found.mean, found.astigmatism, found.angle
     score = rings.score(found)

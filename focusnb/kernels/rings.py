@@ -118,19 +118,25 @@ class Rings:
         return best, significance
 
     def refine(
-        self, start: Defocus, limits: tuple[float, float], *, free_phase: bool = False
+        self,
+        start: Defocus,
+        limits: tuple[float, float],
+        *,
+        phases: tuple[float, float] | None = None,
     ) -> Defocus:
         """The best hypothesis near `start`, twice: with all rings alike, then weighted by how well
         they are seen at each frequency.
+
+        limits: of the mean defocus, Å.  phases: of the phase shift, degrees; None leaves it as it is.
         """
-        found = self._climb(start, limits, free_phase)
+        found = self._climb(start, limits, phases)
         seen, norm = self._products(found)
         width = 2 * self.window
         smooth = scipy.ndimage.uniform_filter1d
         height = smooth(seen, width) / np.maximum(smooth(norm, width), 1e-30)
         if (height > 0).any():
             self.weight = self.s[: self.fitted] * np.maximum(height, 0) / height.max()
-            found = self._climb(found, limits, free_phase)
+            found = self._climb(found, limits, phases)
         return found
 
     def _products(self, hypothesis: Defocus) -> tuple[NDArray, NDArray]:
@@ -142,13 +148,15 @@ class Rings:
         half = h.astigmatism / 2
         return defocus_at(self.azimuth, h.mean + half, h.mean - half, h.angle)
 
-    def _climb(self, start: Defocus, limits: tuple[float, float], free_phase: bool) -> Defocus:
+    def _climb(
+        self, start: Defocus, limits: tuple[float, float], phases: tuple[float, float] | None
+    ) -> Defocus:
         from scipy.optimize import minimize
 
         def hypothesis(x: NDArray) -> Defocus:
             angle = np.rad2deg(np.arctan2(x[2], x[1])) / 2
             mean = float(np.clip(x[0], *limits))
-            phase = float(x[3]) * 0.1 if free_phase else start.phase_shift
+            phase = float(np.clip(x[3] / 10, *phases)) if phases else start.phase_shift
             return Defocus(mean, float(np.hypot(x[1], x[2])), _half_turn(angle), phase)
 
         def cost(x: NDArray) -> float:
@@ -157,7 +165,7 @@ class Rings:
 
         turned = 2 * np.deg2rad(start.angle)
         x = [start.mean, start.astigmatism * np.cos(turned), start.astigmatism * np.sin(turned)]
-        x += [start.phase_shift * 10] if free_phase else []
+        x += [start.phase_shift * 10] if phases else []
         simplex = np.array(
             [x] + [np.add(x, 60.0 * (np.arange(len(x)) == k)) for k in range(len(x))]
         )

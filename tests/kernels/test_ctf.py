@@ -145,6 +145,12 @@ def test_a_phase_shift_is_found_on_request(rng):
     assert mean(fit) == pytest.approx(10000, abs=250)
 
 
+def test_a_phase_shift_stays_within_its_limits(rng):
+    picture = made.micrograph(rng, defocus=10000, contrast=0.1, side=512)
+    fit = ctf.fit(picture, pixel_size=1.06, voltage=300, phase_shift=(30.0, 60.0))
+    assert 30 <= fit.phase_shift <= 60
+
+
 def test_noise_without_rings_has_no_resolution(rng):
     fit = ctf.fit(rng.poisson(30, (1024, 1024)), pixel_size=1.0, voltage=300)
     assert fit.resolution is None
