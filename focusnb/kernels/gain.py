@@ -61,7 +61,7 @@ def dead(gain: ArrayLike) -> NDArray:
 
 
 def multiply(frame: ArrayLike, gain: ArrayLike | None) -> NDArray:
-    """Frames in electrons: recorded value × gain, float32 (K2, K3; reference/EPU `.gain`).
+    """Frames in electrons: recorded value × gain, float32 (K2, K3, Thermo Fisher's `.gain`).
 
     frame: (..., y, x).  gain: (y, x), or None when the frames are corrected already.
     """
