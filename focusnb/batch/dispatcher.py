@@ -16,7 +16,7 @@ from focusnb.batch.lease import Lease
 from focusnb.batch.queue import Queue
 from focusnb.batch.task import CANCEL, Task, build
 from focusnb.batch.workers import WorkerLost, Workers
-from focusnb.errors import BadProject, FocusError, MissingProduct
+from focusnb.errors import BadProject, FocusError, MissingProduct, QueueError
 from focusnb.model import moves, record
 from focusnb.model.project import Project
 from focusnb.model.record import Outcome
@@ -27,6 +27,7 @@ TICK = 0.2  # seconds between two looks at an idle queue
 GRACE = 3.0  # seconds that running batches get to end when the dispatcher is stopped
 PATIENCE = 10.0  # seconds after which a cancelled batch's worker is ended
 BEAT = 3.0  # seconds between heartbeats
+ROOM = 200_000_000  # bytes that must be free on the disk for a batch to begin: a movie's products
 
 
 @dataclass(slots=True)
@@ -123,19 +124,27 @@ class Dispatcher:
             self._launch(row, free)
 
     def _is_hindered(self) -> bool:
-        """Tell whether a file of values is broken just now: no batch shall fail for that.
+        """Tell whether every batch would fail now: a file of values is broken, the disk is full.
 
-        Somebody may be editing it. It is said once; who does not stay leaves with the error.
+        Somebody may be mending it. It is said once; who does not stay leaves with the error.
         """
+        root = self.project.root
         try:
             _ = self.project.mode, self.project.values(group=self._group)
+            if (free := shutil.disk_usage(root).free) < ROOM:
+                raise QueueError(
+                    f"the disk of {root} has {free / 1e6:.0f} MB left,"
+                    f" a batch needs {ROOM / 1e6:.0f} MB; make room"
+                )
         except FocusError as error:
             if not self._stay():
                 raise
-            if str(error) != self._hindrance:
-                self._hindrance = str(error)
-                self.queue.note("warning", f"no batch begins: {error}")
+            kind = str(error).partition(" has ")[0]  # not again for each MB less
+            if kind != self._hindrance:
+                self._hindrance = kind
                 logger.warning("no batch begins: %s", error)
+                with contextlib.suppress(DatabaseError):  # the disk may be that full
+                    self.queue.note("warning", f"no batch begins: {error}")
             return True
         self._group, self._hindrance = None, ""
         return False

@@ -1,7 +1,9 @@
 import shutil
 import threading
+import time
 from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from contracts.workers import until
@@ -315,6 +317,21 @@ def test_a_dispatcher_that_serves_one_caller_leaves_when_values_are_broken(proje
         Dispatcher(project, lambda: puppets).run()
     assert queue.states(batches) == {batches[0]: "waiting"}
     assert Lease(project.store).current() is None
+
+
+def test_no_batch_begins_while_the_disk_is_full(project, queue, running, puppets, monkeypatch):
+    left = [5_000_000]
+    monkeypatch.setattr(dispatcher.shutil, "disk_usage", lambda _: SimpleNamespace(free=left[0]))
+    queue.submit([1], ["count"])
+    until(lambda: any("5 MB left" in line["message"] for line in queue.log()))
+    left[0] = 4_000_000
+    time.sleep(0.5)
+    assert sum(line["event"] == "warning" for line in queue.log()) == 1
+    assert queue.counts()["waiting"] == 1
+    left[0] = 10**12
+    until(lambda: 1 in puppets.begun)
+    puppets.end(1)
+    until(lambda: queue.counts()["done"] == 1)
 
 
 class Breaking(Puppets):
