@@ -208,3 +208,17 @@ def test_an_address_that_cannot_be_served_is_one_sentence(project):
     assert process.returncode == 1
     assert "choose another --host" in errors
     assert "Traceback" not in errors
+
+
+def test_the_server_ends_with_the_process_it_stays_with(project):
+    partner = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    server = start(project.root / "feed", "--port", 8981, "--stay-with", partner.pid)
+    line_of(server)
+    kernels = psutil.Process(server.pid).children(recursive=True)
+    partner.kill()
+    partner.wait()
+    assert server.wait(30) == 0
+    _, left = psutil.wait_procs(kernels, 10)
+    assert left == []
+    server.stdout.close()
+    server.stderr.close()

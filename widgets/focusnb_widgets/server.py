@@ -1,7 +1,8 @@
 """The pages' server: our voila, which shows one page, serves its own files only and asks nobody outside.
 
-``python -m focusnb_widgets.server FEED_FOLDER… [--host 127.0.0.1] [--port 8866]`` prints the page's
-address and serves until it is told to end (SIGTERM or Ctrl-C); its kernels end with it.
+``python -m focusnb_widgets.server FEED_FOLDER… [--host 127.0.0.1] [--port 8866] [--stay-with PID]``
+prints the page's address and serves until it is told to end (SIGTERM or Ctrl-C), or the process ends
+that it stays with; its kernels end with it.
 """
 
 import argparse
@@ -14,11 +15,12 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import bokeh
+import psutil
 import tornado.httpserver
 import tornado.netutil
 import tornado.web
@@ -38,6 +40,7 @@ EXTENSIONS = [
 ]
 POOL = 2  # kernels that wait for visitors
 PORTS = 50  # how many ports are tried
+LOOK = 2.0  # seconds between two looks whether the process lives that we stay with
 IDLE = 60  # seconds after which a kernel ends that nobody is connected to and that does nothing
 
 
@@ -79,6 +82,7 @@ class Server(Voila):
 
     name = "voila"
     sockets: list[socket.socket]
+    lives: Callable[[], bool]  # whether the process that started us is still there
 
     def init_handlers(self) -> list[Any]:
         """Give our handlers, then voila's without those that serve files or start kernels by the way."""
@@ -112,13 +116,22 @@ class Server(Voila):
         ended = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, lambda: ended.done() or ended.set_result(None))
+        partner = loop.create_task(self._look(ended))
         try:
             loop.run_until_complete(ended)
         finally:
+            partner.cancel()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.add_signal_handler(number, lambda: None)
             server.stop()
             loop.run_until_complete(self._end())
+
+    async def _look(self, ended: asyncio.Future[None]) -> None:
+        """End when the process ended that we stay with: nobody is left to end us."""
+        while self.lives():
+            await asyncio.sleep(LOOK)
+        if not ended.done():
+            ended.set_result(None)
 
     async def _end(self) -> None:
         with contextlib.suppress(Exception):  # a kernel that is just starting may be half there
@@ -166,8 +179,10 @@ def settings(host: str, port: int) -> list[str]:
     ]
 
 
-def serve(feeds: Sequence[Path], host: str, port: int) -> None:
-    """Serve the monitoring page of these feeds until a signal comes."""
+def serve(
+    feeds: Sequence[Path], host: str, port: int, lives: Callable[[], bool] = lambda: True
+) -> None:
+    """Serve the monitoring page of these feeds until a signal comes, or `lives` gives False."""
     number, sockets = open_sockets(host, port)
     dashboards = dashboards_dir()
     os.environ["FOCUSNB_FEED"] = os.pathsep.join(str(feed) for feed in feeds)
@@ -181,7 +196,7 @@ def serve(feeds: Sequence[Path], host: str, port: int) -> None:
     asyncio.set_event_loop(asyncio.new_event_loop())
     with tempfile.TemporaryDirectory(prefix="focusnb-page-") as connections:
         server = Server(connection_dir_root=connections)
-        server.sockets = sockets
+        server.sockets, server.lives = sockets, lives
         server.initialize(settings(host, number))
         server.start()
 
@@ -194,9 +209,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("feeds", metavar="FEED_FOLDER", type=Path, nargs="+")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
     parser.add_argument("--port", type=int, default=8866, help="port, or the next free one")
+    parser.add_argument("--stay-with", type=int, metavar="PID", help="end when this process ends")
     given = parser.parse_args(arguments)
+    feeds = [feed.expanduser().absolute() for feed in given.feeds]
+    lives = (
+        (lambda: True) if given.stay_with is None else psutil.Process(given.stay_with).is_running
+    )
     try:
-        serve([feed.expanduser().absolute() for feed in given.feeds], given.host, given.port)
+        serve(feeds, given.host, given.port, lives)
     except FocusError as error:
         sys.stderr.write(f"{error}\n")
         return 1
