@@ -2,6 +2,7 @@
 
 import os
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -302,7 +303,7 @@ class Watcher:
                 self._while_importing(image)
             if self._submit is not None:
                 self._submit([image], top)
-        except FocusError:
+        except (FocusError, OSError, sqlite3.Error):
             self._left_over_done = False  # with the next scan it is tried again
             raise
 

@@ -120,7 +120,7 @@ def _read(
     """Half spectra of all small frames without hot pixels, their shape, and their pixel, Å x, y."""
     spectra, total, covered = _crop_all(frames, None, pixel_size, report, workers)
     if len(spectra) > 1:
-        hot = defects.hot_pixels(total, frames=len(spectra))
+        hot = defects.hot_pixels(total)
         if 0 < len(hot) < 0.01 * total.size:
             bad = defects.prepare(defects.points(hot, total.shape))
             spectra, total, covered = _crop_all(frames, bad, pixel_size, report, workers)

@@ -38,7 +38,7 @@ def points(pixels: ArrayLike, shape: tuple[int, int]) -> NDArray:
     return bad
 
 
-def hot_pixels(total: ArrayLike, *, frames: int = 1, sigma: float = 6.0) -> NDArray:
+def hot_pixels(total: ArrayLike, *, sigma: float = 6.0) -> NDArray:
     """Pixels of the unaligned sum that counted far more than their neighbours: (k, 2) x, y.
 
     Counts are made comparable by Anscombe's root, 2√(n + 3/8) (Biometrika 35:246, 1948), whose
@@ -49,12 +49,9 @@ def hot_pixels(total: ArrayLike, *, frames: int = 1, sigma: float = 6.0) -> NDAr
     Parameters
     ----------
     total : (y, x) sum of all frames in electrons, not aligned
-    frames : number of frames in the sum
     sigma : standard deviations
     """
     array = np.asarray(total, np.float32)
-    if frames < 1:
-        raise BadData(f"the sum is of {frames} frames; at least one is needed")
     root = 2 * np.sqrt(np.maximum(array, 0) + np.float32(0.375))
     around = (scipy.ndimage.uniform_filter(root, 5) * 25 - root) / 24
     difference = root - around

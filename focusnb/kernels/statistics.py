@@ -136,8 +136,8 @@ def gain_warnings(*, integers: bool, gain: bool, gain_corrected: bool | None) ->
     """
     if gain and gain_corrected:
         return [
-            "a gain reference is given, but the frames are gain-corrected already: it would be"
-            " applied twice; leave gain empty, or set gain_corrected to no"
+            "a gain reference is given, but the frames are gain-corrected already: it is not used;"
+            " leave gain empty, or set gain_corrected to no"
         ]
     if integers and not gain and not gain_corrected:
         return [

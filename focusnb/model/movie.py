@@ -91,13 +91,17 @@ class Movie:
         listed = defect_format.read(Path(self.defects)) if self.defects else []
         mask: NDArray[np.bool_] = defect_kernel.mask(listed, self.shape[1:])
         gain = self._oriented_gain()
-        return mask if gain is None else mask | (gain == 0)
+        return mask if gain is None else mask | gain_kernel.dead(gain)
 
     def close(self) -> None:
         """Close the file; it is opened again when a frame is needed that is not kept."""
         if self._stack is not None:
             self._stack.close()
             self._stack = None
+
+    def forget(self) -> None:
+        """Let go of the frames that were kept in memory; they are read again when needed."""
+        self._kept.clear()
 
     def save(self, path: Path) -> None:
         """Write the recipe as JSON."""

@@ -74,7 +74,7 @@ def ctf(
         fit.spectrum.values,
         # so that the Nyquist limit of this file is the spectrum's edge
         pixel_size=0.5 / fit.spectrum.limit,
-        label="focusnb ctf: averaged spectrum, background taken off",
+        label="ctf: averaged spectrum, background taken off",
     )
     return {
         **words,

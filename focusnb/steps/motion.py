@@ -1,5 +1,6 @@
 """Motion: frames are aligned and summed."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -69,29 +70,31 @@ def motion(
         job.log(
             "one frame: it is its own average" if frames == 1 else "the frames were aligned before"
         )
-    sums = kernel.correct(
-        movie,
-        shifts,
-        pixel_size=movie.pixel_size,
-        shape=movie.average_shape,
-        voltage=voltage,
-        dose_per_frame=dose,
-        prior_dose=prior_dose,
-        report=lambda done, text="": job.report(0.5 + 0.5 * done, text or "summing frames"),
-        workers=job.threads,
-    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        sums = kernel.correct(
+            movie,
+            shifts,
+            pixel_size=movie.pixel_size,
+            shape=movie.average_shape,
+            voltage=voltage,
+            dose_per_frame=dose,
+            prior_dose=prior_dose,
+            report=lambda done, text="": job.report(0.5 + 0.5 * done, text or "summing frames"),
+            workers=job.threads,
+        )
+    notes += dict.fromkeys(str(one.message) for one in caught)
+    movie.forget()
     size = {"pixel_size": movie.average_pixel_size}
-    label = f"focusnb motion: sum of {frames} frames, mean n·m"
+    label = f"motion: sum of {frames} frames, mean n*m"
     weighted = None
     if sums.average_dw is not None:
-        text = f"focusnb motion: dose-weighted sum of {frames} frames, mean √n·m"
+        text = f"motion: dose-weighted sum of {frames} frames, mean sqrt(n)*m"
         weighted = job.write("average_dw", sums.average_dw, label=text, **size)
     return {
         "average": job.write("average", sums.average, label=label, **size),
         "average_dw": weighted,
-        "unaligned": job.write(
-            "unaligned", sums.unaligned, label="focusnb motion: unaligned sum", **size
-        ),
+        "unaligned": job.write("unaligned", sums.unaligned, label="motion: unaligned sum", **size),
         "shifts": of_file(shifts, movie) if known else None,
         "motion_star": _star(job, movie, shifts, voltage) if known else None,
         **(drift_numbers(shifts, dose, prior_dose) if known else {}),

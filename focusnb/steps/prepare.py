@@ -7,6 +7,7 @@ import numpy as np
 from focusnb import formats
 from focusnb.errors import BadData, BadValue
 from focusnb.kernels import defects as defect_kernel
+from focusnb.kernels import statistics
 from focusnb.model.job import Job
 from focusnb.model.movie import Movie
 from focusnb.model.step import step
@@ -42,10 +43,14 @@ def prepare(
     kept, and the frames are corrected while they are read.
     """
     with formats.open(movie) as stack:
-        shape = stack.shape
-        notes = list(getattr(stack, "notes", ()))
+        shape, kind = stack.shape, stack.dtype.kind
+        notes = list(stack.notes)
+    if kind == "c":
+        raise BadData(f"{Path(movie).name} holds complex numbers: a transform, not a movie")
     frames = shape[0]
     last = min(last_frame or frames, frames)
+    if last_frame > frames:
+        notes.append(f"last_frame = {last_frame}, but the movie has {frames} frames: all are used")
     if not first_frame <= last:
         raise BadValue(
             f"first_frame = {first_frame} and last_frame = {last_frame}: the movie has {frames} frames"
@@ -56,7 +61,7 @@ def prepare(
         first=first_frame - 1,
         last=last,
         pixel_size=pixel_size,
-        average_pixel_size=target_pixel_size or pixel_size * crop_factor,
+        average_pixel_size=_wanted(pixel_size, crop_factor, target_pixel_size, notes),
         dose_per_frame=dose_of_frame(dose_per_frame, exposure_dose, frames),
         prior_dose=prior_dose,
         counts_per_electron=counts_per_electron,
@@ -65,26 +70,28 @@ def prepare(
         gain_flip=int(gain_flip),
         defects=defects,
     )
+    # The sides are whole numbers: what a pixel of them really is.
+    recipe.average_pixel_size = pixel_size * shape[2] / recipe.average_shape[1]
     if min(recipe.average_shape) < 32:
         raise BadData(
             f"averages of {recipe.average_shape[1]} × {recipe.average_shape[0]} pixels are too small;"
             " look at crop_factor, target_pixel_size and pixel_size"
         )
-    if recipe.gain is None and not gain_corrected and frames > 1 and stack.dtype.kind in "iu":
-        notes.append(
-            "whole numbers without a gain reference: if the camera has one, give it with gain="
-        )
+    notes += statistics.gain_warnings(
+        integers=kind in "iu" and frames > 1, gain=gain is not None, gain_corrected=gain_corrected
+    )
     job.report(0.1, "reading frames")
     total = recipe.unrepaired_sum()
     if float(total.std()) == 0:
         raise BadData(
-            f"{Path(movie).name}: all pixels have the value {total.flat[0]:g}; nothing was recorded"
+            f"{Path(movie).name}: all pixels have the value {total.flat[0] / len(recipe):g};"
+            " nothing was recorded"
         )
     if hot_pixel_sigma > 0:
         # What the list names is replaced anyway: here it would hide hot neighbours.
         known = recipe.known_defects()
         total = defect_kernel.repair(total, known, rng=np.random.default_rng(0))
-        hot = defect_kernel.hot_pixels(total, frames=len(recipe), sigma=hot_pixel_sigma)
+        hot = defect_kernel.hot_pixels(total, sigma=hot_pixel_sigma)
         recipe.hot = [[int(x), int(y)] for x, y in hot if not known[y, x]]
     dose = recipe.dose_per_frame
     for note in notes:
@@ -97,6 +104,20 @@ def prepare(
         "total_dose": None if dose is None else dose * len(recipe),
         "notes": notes,
     }
+
+
+def _wanted(pixel_size: float, crop_factor: float, target: float | None, notes: list[str]) -> float:
+    """Pixel size that averages shall have, Å; what is odd about it goes to the notes."""
+    if target is None:
+        return pixel_size * crop_factor
+    if crop_factor != 1:
+        notes.append("target_pixel_size takes the place of crop_factor")
+    if target < pixel_size:
+        notes.append(
+            f"target_pixel_size = {target:g} Å is finer than pixel_size = {pixel_size:g} Å:"
+            " averages are padded, which adds no detail"
+        )
+    return target
 
 
 def dose_of_frame(per_frame: float | None, exposure: float | None, frames: int) -> float | None:

@@ -69,13 +69,13 @@ def test_defects_outside_the_frame_are_cut_off():
 def test_truth_hot_and_dead_pixels_are_found_and_nothing_else(rng):
     total = rng.poisson(60, (256, 256)).astype(float)
     total[10, 20], total[11, 20], total[200, 7] = 900, 300, 0
-    found = defects.hot_pixels(total, frames=30)
+    found = defects.hot_pixels(total)
     assert sorted(map(tuple, found.tolist())) == [(7, 200), (20, 10), (20, 11)]
 
 
 @pytest.mark.parametrize("mean", [0.5, 5, 500])
 def test_law_counting_noise_has_no_hot_pixels(rng, mean):
-    assert len(defects.hot_pixels(rng.poisson(mean, (512, 512)), frames=16)) == 0
+    assert len(defects.hot_pixels(rng.poisson(mean, (512, 512)))) == 0
 
 
 def test_truth_repaired_pixels_have_the_noise_of_their_neighbours(rng):

@@ -104,7 +104,7 @@ def test_dose_warnings(ratio, session, words):
     ("integers", "gain", "corrected", "words"),
     [
         (True, False, None, "no gain reference"),
-        (True, True, True, "twice"),
+        (True, True, True, "it is not used"),
         (True, True, None, ""),
         (False, False, None, ""),
         (True, False, True, ""),

@@ -268,7 +268,7 @@ class TestWhatIsRefused:
 
     def test_a_constant_picture(self, refused):
         sentence = refused(np.full((4, 64, 64), 7, "u1"), gain=None, defects=None)
-        assert "all pixels have the value 28; nothing was recorded" in sentence
+        assert "all pixels have the value 7; nothing was recorded" in sentence
 
     def test_doses_that_contradict_each_other(self, refused):
         sentence = refused(movie().frames, dose_per_frame=1.0, exposure_dose=20.0)
