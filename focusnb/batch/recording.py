@@ -34,7 +34,7 @@ def run(image: Image) -> None:
     scratch = image.folder / f".try-{row['try']}-{row['id']}"
     try:
         outcome = run_task(build(project, dict(row)))
-    except FocusError as error:
+    except (FocusError, OSError) as error:  # a full disk: the batch shall not seem to run for ever
         outcome = Outcome(image.id, str(scratch), "failed", str(error))
     queue.finish(row["id"], row["try"], holder, outcome)
     shutil.rmtree(scratch, ignore_errors=True)

@@ -95,10 +95,11 @@ class Watcher:
         try:
             images += self._left_over()
             options = self._options()
-            movies, mdocs = self._listed(options)
         except FocusError as error:
             self._hindered(f"{self.folder} waits: {error}")
             return images
+        try:
+            movies, mdocs = self._listed(options)
         except OSError as error:
             self._hindered(f"{self.folder} cannot be read ({error.strerror}); it is tried again")
             return images

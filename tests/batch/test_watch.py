@@ -1,5 +1,6 @@
 import os
 import shutil
+import sqlite3
 
 import numpy as np
 import pytest
@@ -271,6 +272,22 @@ def test_what_could_not_be_queued_is_queued_later(project, camera, clock, submit
     watcher.scan()
     assert submitted.names == ["a.tif"]
     assert watcher.message is None
+
+
+def test_what_a_full_disk_kept_from_the_queue_is_queued_later(project, camera, clock, submitted):
+    def full(images, top):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    movie(camera / "a.tif")
+    watcher = watch.Watcher(
+        project, {"folder": str(camera), "settle": 0.0}, submit=full, clock=clock
+    )
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError):
+            watcher.scan()
+    watcher._submit = submitted
+    assert names(watcher.scan()) == ["a.tif"]
+    assert submitted.names == ["a.tif"]
 
 
 def test_what_was_imported_by_an_importer_that_died_is_queued_when_it_is_met(
