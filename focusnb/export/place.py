@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,12 @@ class Folder:
             target.unlink()  # writing through it would change the project's own file
         return target
 
+    def paths(self, names: Sequence[str]) -> dict[str, Path]:
+        """Give the places of several files; if one of them is somebody else's, none is touched."""
+        for name in names:
+            self._check(name)
+        return {name: self.path(name) for name in names}
+
     def mark(self, name: str) -> None:
         """Make an empty file that others may have made as well; theirs stays theirs."""
         if name in self._before or not os.path.lexists(self.out / name):
@@ -71,18 +77,22 @@ class Folder:
 
     def _claim(self, name: str) -> Path:
         """Give the place of a name that is this export's from now on."""
+        self._check(name)
         target = self.out / name
         if name not in self.files:
-            if name not in self._before and os.path.lexists(target):
-                raise BadValue(
-                    f"{target} was there before, no export made it; move it away,"
-                    " or choose another folder"
-                )
             target.parent.mkdir(parents=True, exist_ok=True)
             with (self.out / JOURNAL).open("a", encoding="utf-8") as journal:
                 journal.write(f"{json.dumps(name)}\n")
             self.files.add(name)
         return target
+
+    def _check(self, name: str) -> None:
+        target = self.out / name
+        if name not in self.files and name not in self._before and os.path.lexists(target):
+            raise BadValue(
+                f"{target} was there before, no export made it; move it away,"
+                " or choose another folder"
+            )
 
     def _is_copy(self, source: Path, target: Path) -> bool:
         if self.how == "link" or target.is_symlink() or not target.is_file():

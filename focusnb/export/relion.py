@@ -76,7 +76,7 @@ class _Writer:
         self._optics: dict[tuple[Any, ...], int] = {}
         self._gains: dict[tuple[str, int, int], str] = {}
         # Before anything is placed: a folder with such tables of somebody else is refused.
-        self._tables = {name: folder.path(name) for name in (CORRECTED, CTF, INDEX, WINDOW)}
+        self._tables = folder.paths((CORRECTED, CTF, INDEX, WINDOW))
 
     def add(self, one: Chosen) -> None:
         """Put one image's files in their places and note its rows; all of it or nothing."""
