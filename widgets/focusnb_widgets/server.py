@@ -212,11 +212,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stay-with", type=int, metavar="PID", help="end when this process ends")
     given = parser.parse_args(arguments)
     feeds = [feed.expanduser().absolute() for feed in given.feeds]
-    lives = (
-        (lambda: True) if given.stay_with is None else psutil.Process(given.stay_with).is_running
-    )
     try:
-        serve(feeds, given.host, given.port, lives)
+        partner = psutil.Process(given.stay_with or os.getpid())
+        serve(feeds, given.host, given.port, partner.is_running)
+    except psutil.NoSuchProcess:
+        return 0
     except FocusError as error:
         sys.stderr.write(f"{error}\n")
         return 1
