@@ -13,6 +13,8 @@ from focusnb.model.image import Image
 from focusnb.model.project import Project
 
 SCAN = 0.5  # seconds between two looks at the watched folders
+# A look at a folder of 10,000 movies takes a while; so many times that long nobody looks again.
+REST = 4.0
 RESTART = 5.0  # seconds between two starts of a dispatcher: one may be unable to live
 # A broken project.toml, a folder that is gone, a full disk: what people mend while the session runs.
 TROUBLE = (FocusError, OSError, sqlite3.Error)
@@ -34,8 +36,9 @@ def live(
     """
     watchers: dict[str, watch.Watcher] = {}
     dispatcher: subprocess.Popen[bytes] | None = None
-    told = ""
+    told = hindrance = ""
     started = published = -RESTART
+    due = 0.0
     try:
         while not until():
             trouble = ""
@@ -44,7 +47,11 @@ def live(
                 if gone and time.monotonic() - started >= RESTART:
                     dispatcher = dispatch.start(project, stay_with=os.getpid())
                     started = time.monotonic() if dispatcher is not None else started
-                trouble = _scan(project, watchers, submit, news)
+                if (began := time.monotonic()) >= due:
+                    came, hindrance = _scan(project, watchers, submit, news)
+                    ended = time.monotonic()
+                    due = 0.0 if came else ended + REST * (ended - began)
+                trouble = hindrance
                 if time.monotonic() - published > float(project.values()["publish_interval"]):
                     publish()
                     published = time.monotonic()
@@ -69,9 +76,9 @@ def _scan(
     watchers: dict[str, watch.Watcher],
     submit: Callable[[list[Image], bool], Any],
     news: Callable[[str], None],
-) -> str:
-    """Look into every stored watch once; give what hinders them, as a sentence."""
-    trouble = []
+) -> tuple[bool, str]:
+    """Look into every stored watch once; tell whether images came, and what hinders the watches."""
+    trouble, came = [], False
     for stored in watch.stored(project):
         key = str(stored)
         if key not in watchers:
@@ -79,10 +86,11 @@ def _scan(
                 project, stored, submit=submit, while_importing=recording.run
             )
         for image in watchers[key].scan(budget=5.0):
+            came = True
             news(_news(image))
         if message := watchers[key].message:
             trouble.append(message)
-    return "; ".join(trouble)
+    return came, "; ".join(trouble)
 
 
 def _news(image: Image) -> str:

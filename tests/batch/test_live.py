@@ -1,4 +1,6 @@
 import sqlite3
+import time
+from itertools import pairwise
 
 import pytest
 
@@ -82,3 +84,17 @@ def test_a_dispatcher_that_cannot_live_is_not_started_over_and_over(session, mon
     monkeypatch.setattr(dispatch, "start", lambda *_, **__: started.append(1) or Dead())
     session(20)
     assert len(started) == 1
+
+
+def test_a_folder_that_is_slow_to_look_at_is_looked_at_less_often(session, monkeypatch):
+    looks = []
+
+    def slow(*_):
+        looks.append(time.monotonic())
+        time.sleep(0.1)
+        return False, ""
+
+    monkeypatch.setattr(room, "_scan", slow)
+    session(60)
+    assert len(looks) >= 2
+    assert min(b - a for a, b in pairwise(looks)) >= 0.5
