@@ -17,7 +17,7 @@ from focusnb.batch.queue import Queue
 from focusnb.batch.task import CANCEL, Task, build
 from focusnb.batch.workers import WorkerLost, Workers
 from focusnb.errors import BadProject, FocusError, MissingProduct, QueueError
-from focusnb.model import moves, record
+from focusnb.model import moves, record, tries
 from focusnb.model.project import Project
 from focusnb.model.record import Outcome
 
@@ -177,7 +177,7 @@ class Dispatcher:
         if not isinstance(error, FocusError):
             text = f"{type(error).__name__}: {error}"
             logger.exception("batch %d cannot be made a task", row["id"])
-        scratch = self.project.folder(row["image"]) / f".try-{row['try']}-{row['id']}"
+        scratch = tries.folder_of(self.project.folder(row["image"]), row["id"], row["try"])
         outcome = Outcome(row["image"], str(scratch), "failed", text, trial=row["trial"])
         self.queue.finish(row["id"], row["try"], self.holder, outcome)
         logger.info("batch %d failed: %s", row["id"], text)
@@ -215,6 +215,8 @@ class Dispatcher:
                 outcome = replace(outcome, message=f"{type(error).__name__}: {error}")
             told = f"{outcome.state} {outcome.message}"
             said = self.queue.finish(*fence, outcome)
+        if isinstance(error, WorkerLost):
+            tries.end_orphans([Path(task.scratch)])
         if said:
             logger.info("batch %d: %s", task.batch, told)
         else:

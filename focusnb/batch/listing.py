@@ -9,6 +9,7 @@ from typing import Any
 
 from focusnb.batch.sql import query
 from focusnb.errors import BadValue, QueueError, UnknownName
+from focusnb.model import tries
 from focusnb.model.project import Project
 from focusnb.model.store import Store
 
@@ -98,8 +99,10 @@ def wait(
 
 def progress(root: Path, row: sqlite3.Row) -> tuple[float, str]:
     """Give how far a running batch is (0 to 1) and what it does, as its worker last said."""
-    scratch = f".try-{row['try']}-{row['id']}"
-    file = root / row["place"] / f"{row['image']:010d}" / scratch / ".progress"
+    file = (
+        tries.folder_of(root / row["place"] / f"{row['image']:010d}", row["id"], row["try"])
+        / ".progress"
+    )
     try:
         told = json.loads(file.read_text(encoding="utf-8"))
         text = " ".join(str(told[key]) for key in ("step", "text") if told.get(key))

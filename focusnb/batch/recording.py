@@ -7,6 +7,7 @@ from focusnb.batch.queue import Queue
 from focusnb.batch.task import build
 from focusnb.batch.task import run as run_task
 from focusnb.errors import FocusError, QueueError
+from focusnb.model import tries
 from focusnb.model.image import Image
 from focusnb.model.project import Project
 from focusnb.model.record import Outcome
@@ -31,7 +32,7 @@ def run(image: Image) -> None:
         row = queue.begin(image.id, steps, holder)
     except QueueError:
         return
-    scratch = image.folder / f".try-{row['try']}-{row['id']}"
+    scratch = tries.folder_of(image.folder, row["id"], row["try"])
     try:
         outcome = run_task(build(project, dict(row)))
     except (FocusError, OSError) as error:  # a full disk: the batch shall not seem to run for ever

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from focusnb.errors import BadStep, BadValue, Cancelled, FocusError, MissingProduct
-from focusnb.model import fingerprint, workflow
+from focusnb.model import fingerprint, tries, workflow
 from focusnb.model.job import Job
 from focusnb.model.param import Param
 from focusnb.model.project import Project
@@ -87,7 +87,7 @@ def build(project: Project, row: Mapping[str, Any], *, threads: int = 1) -> Task
         group=document["group"],
         name=document["name"],
         home=str(home),
-        scratch=str(home / f".try-{row['try']}-{row['id']}"),
+        scratch=str(tries.folder_of(home, row["id"], row["try"])),
         steps=tuple(step.name for step in steps),
         values=known,
         batch=int(row["id"]),

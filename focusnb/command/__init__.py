@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sqlite3
 import sys
 import traceback
 from collections.abc import Sequence
@@ -81,6 +82,8 @@ def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, FocusError | OSError):
         return text
+    if isinstance(error, sqlite3.Error):
+        return f"project.db cannot be used now: {text}; is the disk full, or locked by another program?"
     return f"{type(error).__name__}: {text} (--debug shows where it came from)"
 
 

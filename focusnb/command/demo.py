@@ -78,6 +78,7 @@ def _demo(args: argparse.Namespace) -> int:
         sharp_pictures=True,
     )
     project.watch(camera, settle=1.0)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of what ends the page, too
     print(f"camera   {camera}\nproject  {project.root}", flush=True)
     page = None if args.no_page else _open_page(project, args.port)
     microscope = _start_microscope(args, camera)

@@ -230,6 +230,10 @@ def _queue(args: argparse.Namespace) -> None:
             else getattr(queue, args.action)(wanted)
         )
         print(f"{len(done)} batches")
+        for number in wanted if args.batches != ["all"] else ():
+            if number not in done:
+                state = queue.states([number])[number]
+                print(f"focusnb: batch {number} is {state}: no {args.action}", file=sys.stderr)
         return
     rows = queue.listing()
     if args.json:

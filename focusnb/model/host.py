@@ -1,5 +1,6 @@
 """Which computer may write a project: the one it lives on. Others look at a snapshot."""
 
+import atexit
 import shutil
 import socket
 import tempfile
@@ -34,6 +35,8 @@ def database(root: Path) -> Store:
     look.close()
     if host == socket.gethostname():
         return Store(path)
-    copy = Path(tempfile.mkdtemp(prefix="focusnb-")) / "project.db"
+    folder = tempfile.mkdtemp(prefix="focusnb-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    copy = Path(folder) / "project.db"
     shutil.copyfile(path, copy)
     return Store(copy, read_only=True)

@@ -125,7 +125,7 @@ def write_image_json(project: "Project", image: int) -> None:
 
 def recover(project: "Project") -> list[str]:
     """At a start: finish moves, write the image.json that a crash left behind, sweep ownerless tries."""
-    from focusnb.model import moves
+    from focusnb.model import moves, tries
 
     notes = [
         f"{project.key(image)}: its move to another group was finished"
@@ -140,18 +140,12 @@ def recover(project: "Project") -> list[str]:
     with store.transaction() as connection:
         connection.execute("insert or replace into fact values ('written', ?)", (str(revision),))
     notes += moves.sweep(project)
-    running = {
-        (row["image"], row["try"])
-        for row in store.rows("select image, try from batch where state = 'running'")
-    }
-    for group in project.groups:
-        for folder in (project.root / group).glob("[0-9]*"):
-            for left in folder.glob(".try-*"):
-                number = left.name.removeprefix(".try-").partition("-")[0]
-                if number.isdecimal() and (int(folder.name), int(number)) in running:
-                    continue
-                shutil.rmtree(left, ignore_errors=True)
-                notes.append(f"{group}/{folder.name}: {left.name} of an earlier run was removed")
+    left_over = tries.ownerless(project)
+    notes += [f"{name} of an earlier run was ended" for name in tries.end_orphans(left_over)]
+    for left in left_over:
+        shutil.rmtree(left, ignore_errors=True)
+        home = left.parent
+        notes.append(f"{home.parent.name}/{home.name}: {left.name} of an earlier run was removed")
     return notes
 
 

@@ -27,6 +27,7 @@ create table if not exists original (
     primary key (digest, role)
 );
 create index if not exists original_by_image on original (image);
+create index if not exists original_by_path on original (role, path);
 
 -- what a watch has seen: a restarted watcher goes on where it was
 create table if not exists seen (

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from focusnb.model import tries
+
 if TYPE_CHECKING:
     from focusnb.model.project import Project
 
@@ -101,7 +103,7 @@ def running(project: "Project") -> list[dict[str, Any]]:
     found = []
     for row in project.store.rows(_RUNNING):
         home = project.root / row["place"] / f"{row['image']:010d}"
-        told = _progress(home / f".try-{row['try']}-{row['id']}" / ".progress")
+        told = _progress(tries.folder_of(home, row["id"], row["try"]) / ".progress")
         found.append(
             {
                 "image": f"{row['place']}/{row['image']:010d}",

@@ -1,5 +1,6 @@
 """Programs outside of Python: run without a shell, watched, and ended when they must end."""
 
+import contextlib
 import ctypes
 import os
 import re
@@ -230,7 +231,13 @@ def _watch(job: Job, process: subprocess.Popen[bytes], output: Path, name: str) 
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End whatever is left of the process group, first kindly."""
+    """End whatever is left of the process group, first kindly, and children that left the group."""
+    import psutil
+
+    try:
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.Error:
+        family = []
     for number, patience in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
         try:
             os.killpg(process.pid, number)
@@ -243,3 +250,6 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
         if number == signal.SIGTERM:
             time.sleep(0.05)
     process.poll()
+    for child in family:
+        with contextlib.suppress(psutil.Error):
+            child.kill()
