@@ -22,6 +22,8 @@ from focusnb.model.stale import settings, settings_digest
 from focusnb.model.step import Step
 
 CANCEL, PROGRESS = ".cancel", ".progress"
+# What no step makes: the movie as recorded, other people's trials, and the image's own papers.
+KEPT = frozenset(("raw", "trials", "logs", "image.json", "results.json"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def build(project: Project, row: Mapping[str, Any], *, threads: int = 1) -> Task
     home = project.folder(image)
     given = project.words.read(json.loads(row["given"]), "this batch")
     values = project.values(image)
-    prints = {w: fingerprint.of_product(home, entry) for w, entry in document["products"].items()}
+    prints = fingerprint.of_own_files(home, document)
     names, notes = _left_to_do(row["steps"].split(), document, bool(row["force"]))
     available = {w for w in values if values[w] is not None and prints.get(w) != "absent"}
     available |= {w for w, v in given.items() if v is not None}
@@ -76,7 +78,7 @@ def build(project: Project, row: Mapping[str, Any], *, threads: int = 1) -> Task
     known: dict[str, Any] = {}
     for param in {p.name: p for s in steps for p in s.params}.values():
         if param.name in given:
-            known[param.name] = _absolute(param, given[param.name], Path.cwd())
+            known[param.name] = _absolute(param, given[param.name], project.root)
         elif values.origin(param.name) != "system":
             value = values[param.name]
             known[param.name] = (
@@ -93,7 +95,7 @@ def build(project: Project, row: Mapping[str, Any], *, threads: int = 1) -> Task
         batch=int(row["id"]),
         try_=int(row["try"]),
         scripts=tuple(str(folder) for folder in project.registry.script_folders),
-        prints={**document["originals"], **prints},
+        prints={w: print_ for w, print_ in prints.items() if w not in given},
         runs={s: r["fingerprint"] for s, r in document["runs"].items() if "fingerprint" in r},
         settings={s.name: settings_digest(_settings(project, s, document, given)) for s in steps},
         force=bool(row["force"]),
@@ -143,7 +145,7 @@ def run(task: Task, on_progress: Callable[[float, str], None] | None = None) -> 
         state=state,
         message=" ".join(message.split()),
         runs=tuple(runner.runs),
-        files=tuple(runner.files()),
+        files=runner.files(),
         trial=task.trial,
         step=failed,
         notes=(*task.notes, *runner.notes),
@@ -243,13 +245,15 @@ class _Runner:
         if name not in self.logs:
             self.logs.append(name)
 
-    def files(self) -> Iterable[str]:
-        """Names of the files that shall be kept, relative to the try's folder."""
+    def files(self) -> tuple[str, ...]:
+        """Names of the files that shall be kept, relative to the try's folder, each once."""
+        names: list[str] = []
         for run in self.runs:
-            yield from run.products.values()
-        yield from self.logs
+            names += run.products.values()
+        names += self.logs
         if self.task.trial:
-            yield "results.json"
+            names.append("results.json")
+        return tuple(dict.fromkeys(names))
 
     def report(self, fraction: float, text: str = "") -> None:
         """Move the progress bar and look whether the batch was cancelled."""
@@ -308,18 +312,25 @@ class _Runner:
             value = param.read(_plain(found.get(param.name)), f"the results of {step.name}")
             results[param.name] = value
             if param.type == "path" and value is not None:
-                path = self.scratch / value
-                if not path.resolve().is_relative_to(self.scratch.resolve()):
-                    raise BadStep(
-                        f"{step.name}: {param.name} = {value} leads out of the image's folder"
-                    )
-                if not path.is_file():
-                    raise MissingProduct(
-                        f"{step.name} says it wrote {param.name}, but {value} is not there"
-                    )
-                self.job.made[param.name] = path
-                products[param.name] = value
+                file = self._file_of(step, param.name, value)
+                self.job.made[param.name] = self.scratch / file
+                results[param.name] = products[param.name] = file
         return results, products
+
+    def _file_of(self, step: Step, word: str, value: str) -> str:
+        """Give a product's name relative to the try's folder, whichever way the step tells it."""
+        root = self.scratch.resolve()
+        path = (self.scratch / value).resolve()
+        if not path.is_relative_to(root):
+            raise BadStep(f"{step.name}: {word} = {value} leads out of the image's folder")
+        if not path.is_file():
+            raise MissingProduct(f"{step.name} says it wrote {word}, but {value} is not there")
+        file = path.relative_to(root)
+        if file.parts[0] in KEPT or file.parts[0].startswith("."):
+            raise BadStep(
+                f"{step.name}: {word} = {value}: this name is kept for the image; choose another"
+            )
+        return str(file)
 
 
 def _settings(

@@ -36,6 +36,24 @@ def of_product(folder: Path, entry: Mapping[str, Any]) -> str:
     return str(entry["fingerprint"])
 
 
+def of_own_files(folder: Path, document: Mapping[str, Any]) -> dict[str, str]:
+    """Give the fingerprints of what came in with an image and of its products, by word.
+
+    A file that was named by hand instead is left out: it is known by its size and time. A product
+    whose result was removed by hand counts as absent, so that its maker runs again.
+    """
+    found = {}
+    values, results = document["values"], document["results"]
+    if "movie" in document["originals"] and values.get("movie") == f"raw/{document['name']}":
+        found["movie"] = str(document["originals"]["movie"])
+    for word, known in document["products"].items():
+        if results.get(word) is not None:
+            found[word] = of_product(folder, known)
+        elif values.get(word) is None:
+            found[word] = "absent"
+    return found
+
+
 def entry(path: Path, file: str, fingerprint: str) -> dict[str, Any]:
     """Give what is remembered of a product: its name, size, time and fingerprint."""
     stat = path.stat()

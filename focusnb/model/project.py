@@ -142,31 +142,6 @@ class Project:
         base = self.folder(image) if values.origin(word) == "image" else self.root
         return base / Path(values[word]).expanduser()
 
-    def used_by(
-        self, image: int, step: str, prints: Mapping[str, str]
-    ) -> tuple[dict[str, Any], dict[str, str]]:
-        """Give what a run of a step on an image would use now: values, and fingerprints of its files."""
-        from focusnb.model import fingerprint
-
-        document = self.document(image)
-        values = self.values(image)
-        plain: dict[str, Any] = {}
-        inputs: dict[str, str] = {}
-        for param in self.registry.step(step).params:
-            value = values[param.name]
-            if values.origin(param.name) == "system":
-                value = param.default
-            if param.type != "path":
-                plain[param.name] = value
-            elif value is not None:
-                path = self.resolve(image, param.name)
-                assert path is not None
-                originals = document["originals"].get(param.name)
-                inputs[param.name] = prints.get(param.name) or (
-                    originals or fingerprint.of_file(path)
-                )
-        return plain, inputs
-
     def set(self, images: Any = None, /, group: str | None = None, **values: Any) -> None:
         """Set values: of images, of a group, or (without images) of the project; None removes one."""
         checked = {w: self.placed(w, v) for w, v in self.words.read(values, "set").items()}
@@ -416,8 +391,8 @@ def set_own(
 ) -> None:
     """Set an image's own values by hand; a result of the same word gives way.
 
-    Runs that used a file or a result that is another one now are marked as touched; plain values
-    need no mark, as they are part of the digest of a run's settings.
+    Runs that used a file or a result that is another one now, or made a product that was removed,
+    are marked as touched; plain values need no mark: they are part of the digest of a run's settings.
     """
     for word, value in values.items():
         if word in document["locked"]:
@@ -430,5 +405,6 @@ def set_own(
             document["values"][word] = value
         for run in document["runs"].values():
             marked = words[word].made or words[word].type == "path"
-            if marked and word in run.get("used", ()) and value != before:
+            used = marked and word in run.get("used", ()) and value != before
+            if used or (value is None and word in run.get("products", ())):
                 run["touched"] = True

@@ -111,15 +111,12 @@ def steps_of(project: "Project", image: int) -> list[str]:
     """Give the stale steps of one image, its files looked at as well."""
     document = project.document(image)
     found = []
-    prints: dict[str, str] = {}
-    folder = project.folder(image)
-    for word, entry in document["products"].items():
-        prints[word] = fingerprint.of_product(folder, entry)
+    prints = fingerprint.of_own_files(project.folder(image), document)
     for step, run in document["runs"].items():
         if "fingerprint" not in run:
             continue
         try:
-            values, inputs = project.used_by(image, step, prints)
+            values, inputs = _used_by(project, image, step, prints)
         except FocusError:
             continue
         version = project.registry.step(step).version
@@ -127,3 +124,23 @@ def steps_of(project: "Project", image: int) -> list[str]:
         if changed or any(prints.get(word) == "absent" for word in run.get("products", ())):
             found.append(step)
     return found
+
+
+def _used_by(
+    project: "Project", image: int, step: str, prints: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Give what a run of a step on an image would use now: values, and fingerprints of its files."""
+    values = project.values(image)
+    plain: dict[str, Any] = {}
+    inputs: dict[str, str] = {}
+    for param in project.registry.step(step).params:
+        value = values[param.name]
+        if values.origin(param.name) == "system":
+            value = param.default
+        if param.type != "path":
+            plain[param.name] = value
+        elif value is not None:
+            path = project.resolve(image, param.name)
+            assert path is not None
+            inputs[param.name] = prints.get(param.name) or fingerprint.of_file(path)
+    return plain, inputs

@@ -145,12 +145,7 @@ def _run(
         env=environment(job, params, place),
         advice="its first line names the interpreter (#!/bin/csh -f); is that installed?",
     )
-    found = read_results(place.read_text(encoding="utf-8", errors="replace"), results, path.name)
-    for param in results:
-        value = found.get(param.name)
-        if param.type == "path" and value is not None and Path(value).is_absolute():
-            found[param.name] = os.path.relpath(value, job.folder)
-    return found
+    return read_results(place.read_text(encoding="utf-8", errors="replace"), results, path.name)
 
 
 def _header(path: Path, text: str) -> dict[str, Any] | None:

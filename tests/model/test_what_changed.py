@@ -308,3 +308,51 @@ def test_a_trial_records_nothing(project, ran):
     assert (folder / "logs" / "first.log").is_file()
     assert project.document(1) == before
     assert stale(project) == ([], [])
+
+
+@pytest.mark.parametrize("how", ["for one batch", "by hand"])
+def test_a_file_that_takes_the_place_of_a_product_makes_its_users_run(project, ran, tmp_path, how):
+    process(project)
+    ran()
+    other = tmp_path / "other.txt"
+    other.write_text("other")
+    if how == "by hand":
+        project.set(1, text=str(other))
+        assert stale(project) == (["a_second"], ["a_second"])
+    given = {"text": str(other)} if how == "for one batch" else {}
+    assert process(project, steps=["a_second"], given=given) == ["done"]
+    assert ran() == ["a_second"]
+    assert project[1]["sum"] == "other 5 2"
+
+
+def test_a_movie_named_by_hand_is_another_one_than_came_in(project, ran, tmp_path):
+    one = project.root / "scripts" / "first.sh"
+    one.write_text(
+        one.read_text().replace('"sheet"', '"movie"').replace("# param.sheet.type = 'path'\n", "")
+    )
+    for place in (project.folder(1) / "raw" / "a.tif", tmp_path / "other.tif"):
+        place.parent.mkdir(exist_ok=True)
+        place.write_text("movie")
+    project.change(
+        1, lambda d: (d["values"].update(movie="raw/a.tif"), d["originals"].update(movie="0" * 64))
+    )
+    process(project)
+    ran()
+    os.utime(project.folder(1) / "raw" / "a.tif", (1, 1))
+    assert process(project) == ["skipped"]  # known by its content
+    project.set(1, movie=str(tmp_path / "other.tif"))
+    assert "first" in project[1].stale
+    process(project)
+    assert "first" in ran()
+
+
+def test_a_product_removed_by_hand_is_made_again(project, ran):
+    process(project)
+    ran()
+    project.set(1, text=None)
+    assert "first" in stale(project)[0]
+    assert "first" in stale(project)[1]
+    process(project)
+    assert "first" in ran()
+    assert project[1]["sum"] == "width 1.5 5 2"
+    assert stale(project) == ([], [])

@@ -348,3 +348,47 @@ def test_the_environment_of_the_worker_is_kept(write, go, monkeypatch):
     write("x.sh", HEAD + 'echo "told = $LICENSE_SERVER" > "$FOCUSNB_RESULTS"\n')
     assert results(go("x"))["told"] == "27000@here"
     assert "told" not in os.environ
+
+
+TWO_WORDS = """#!/bin/sh
+# /// script
+# [tool.focusnb]
+# results = ["one", "two"]
+# param.one.type = "path"
+# param.two.type = "path"
+# ///
+{body}
+"""
+
+
+def written(tmp_path, body):
+    """What becomes of a script's files, when its project is reached through a link."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "writes.sh").write_text(TWO_WORDS.format(body=body))
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    home = tmp_path / "link" / "image"
+    return perform(home, tmp_path / "movie.tif", ["writes"], scripts=[tmp_path / "scripts"])
+
+
+@pytest.mark.parametrize(
+    "place", ["one.txt", "$(pwd -P)/one.txt", "$(pwd -L)/one.txt", "./one.txt"]
+)
+def test_a_product_may_be_told_by_any_path_to_it(tmp_path, place):
+    outcome = written(tmp_path, f'echo 1 > one.txt; echo "one = {place}" >> "$FOCUSNB_RESULTS"')
+    assert (outcome.state, outcome.message) == ("done", "")
+    assert outcome.runs[0].products == {"one": "one.txt"}
+    assert results(outcome)["one"] == "one.txt"
+
+
+def test_one_file_may_be_two_products(tmp_path):
+    body = 'echo 1 > a.txt; echo "one = a.txt\ntwo = a.txt" >> "$FOCUSNB_RESULTS"'
+    assert sorted(written(tmp_path, body).files) == ["a.txt", "logs/writes.log"]
+
+
+@pytest.mark.parametrize("name", ["raw/movie.tif", "image.json", "trials/x/y", ".hidden"])
+def test_no_product_takes_a_name_that_is_kept_for_the_image(tmp_path, name):
+    body = f'mkdir -p raw trials/x; echo 1 > {name}; echo "one = {name}" >> "$FOCUSNB_RESULTS"'
+    outcome = written(tmp_path, body)
+    assert outcome.state == "failed"
+    assert "kept for the image" in outcome.message
