@@ -352,7 +352,8 @@ def store(project: Project, folder: str | Path, **options: Any) -> dict[str, Any
             if entry.get(key) != value:
                 entry[key] = value
 
-    project.settings.edit(change)
+    with project.editing():
+        project.settings.edit(change)
     return table
 
 
@@ -370,7 +371,8 @@ def forget(project: Project, folder: str | Path) -> bool:
         if not len(watches):
             del document["watch"]
 
-    project.settings.edit(change)
+    with project.editing():
+        project.settings.edit(change)
     return True
 
 

@@ -121,7 +121,8 @@ def empty_trash(project: "Project", group: str = "TRASH") -> int:
         project.store.rows("select max(seq) as n from sqlite_sequence where name = 'image'")[0]["n"]
         or 0
     )
-    project.settings.edit(lambda document: document.update(last_number=int(last)))
+    with project.editing():
+        project.settings.edit(lambda document: document.update(last_number=int(last)))
     count = 0
     for row in rows:
         folder = project.root / group / f"{row['id']:010d}"

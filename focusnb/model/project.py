@@ -1,8 +1,10 @@
 """A project: a folder on disk with one mode, its parameters and its images."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from focusnb.errors import BadProject, BadValue, UnknownName
 from focusnb.model import settings, workflow
 from focusnb.model.expr import compile_selection, places
 from focusnb.model.image import FLAGS, Image, new_document
+from focusnb.model.param import Param
 from focusnb.model.registry import Registry
 from focusnb.model.settings import Settings
 from focusnb.model.store import Store
@@ -147,25 +150,46 @@ class Project:
         checked = {w: self.placed(w, v) for w, v in self.words.read(values, "set").items()}
         if images is None:
             target = self.settings if group is None else self.group_settings(group)
-            with self.store.transaction() as connection:  # two who write at once lose nothing
+            with self.editing():
                 target.set(checked)
-                self.store.bump(connection)
             return
         self._check_scope(checked)
-        self.change_all(
-            self.ids(images),
-            lambda document, image: set_own(document, checked, self.key(image), self.words),
-        )
+        words = self.words
+
+        def change(document: dict[str, Any], image: int) -> None:
+            home = self.folder(image)
+            own = {w: self._from_folder(home, words[w], v) for w, v in checked.items()}
+            set_own(document, own, f"{home.parent.name}/{home.name}", words)
+
+        self.change_all(self.ids(images), change)
+
+    @contextmanager
+    def editing(self) -> Iterator[None]:
+        """Hold off other writers while a file of values is changed: two at once lose nothing."""
+        with self.store.transaction() as connection:
+            yield
+            self.store.bump(connection)
 
     def placed(self, word: str, value: Any) -> Any:
-        """Give a value as it is stored: a file that lies in the current folder with its whole path."""
+        """Give a value as the project stores it: a file of its own is told from its folder.
+
+        So it is found wherever the project is moved to. A file in the current folder gets its
+        whole path.
+        """
         if value is None or self.words[word].type != "path":
             return value
         path = Path(value).expanduser()
-        if path.is_absolute():
-            return str(path)
-        here = Path.cwd() / path
-        return str(here) if here.exists() and not (self.root / path).exists() else value
+        if not path.is_absolute() and ((self.root / path).exists() or not path.exists()):
+            return value
+        whole = Path.cwd() / path
+        return str(whole.relative_to(self.root) if whole.is_relative_to(self.root) else whole)
+
+    def _from_folder(self, home: Path, param: Param, value: Any) -> Any:
+        """Give a value as an image stores it: a file of the project is told from the image's folder."""
+        if value is None or param.type != "path" or Path(value).expanduser().is_absolute():
+            return value
+        own = (home / value).exists() or not (self.root / value).exists()
+        return value if own else os.path.relpath(self.root / value, home)
 
     def lock(
         self, *words: str, images: Any = None, group: str | None = None, on: bool = True
@@ -175,9 +199,8 @@ class Project:
             _ = self.words[word]
         if images is None:
             target = self.settings if group is None else self.group_settings(group)
-            with self.store.transaction() as connection:
+            with self.editing():
                 target.lock(words, on)
-                self.store.bump(connection)
             return
 
         def change(document: dict[str, Any], image: int) -> None:

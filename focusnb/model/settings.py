@@ -53,7 +53,7 @@ class Settings:
     def __init__(self, path: Path, words: Callable[[], Vocabulary]) -> None:
         self.path = path
         self._words = words
-        self._stamp: tuple[int, int] | None = (-1, -1)
+        self._stamp: tuple[int, ...] | None = ()
         self._table: dict[str, Any] = {}
         self._values: dict[str, Any] = {}
         self._locked: frozenset[str] = frozenset()
@@ -73,7 +73,8 @@ class Settings:
     @property
     def locked(self) -> frozenset[str]:
         """Words whose value may not be changed until they are unlocked."""
-        return self._locked if self.table else frozenset()
+        self._refresh()
+        return self._locked
 
     def set(self, values: Mapping[str, Any]) -> None:
         """Write values, None removes one; raises BadValue for a locked word."""
@@ -105,12 +106,12 @@ class Settings:
         document = tomlkit.parse(text)
         change(document)
         write_text(self.path, tomlkit.dumps(document))
-        self._stamp = (-1, -1)
+        self._stamp = ()
 
     def _refresh(self) -> None:
         try:
             stat = self.path.stat()
-            stamp: tuple[int, int] | None = (stat.st_mtime_ns, stat.st_size)
+            stamp: tuple[int, ...] | None = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
         except FileNotFoundError:
             stamp = None
         if stamp == self._stamp:

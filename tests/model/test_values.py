@@ -2,6 +2,7 @@
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -198,6 +199,20 @@ class TestFiles:
         project.set(gain="references/x.mrc")
         assert project.values()["gain"] == "references/x.mrc"
         assert project[1]["gain"] == str(project.root / "references" / "x.mrc")
+
+    def test_a_file_of_the_project_is_found_when_the_project_is_moved(self, project, tmp_path):
+        (project.root / "references").mkdir()
+        (project.root / "references" / "x.mrc").touch()
+        project.set(gain=str(project.root / "references" / "x.mrc"))
+        project.set(1, defects="references/x.mrc")
+        moved = Project.open(project.root.rename(tmp_path / "elsewhere"))
+        for found in (moved[2]["gain"], moved[1]["defects"]):
+            assert Path(found).samefile(moved.root / "references" / "x.mrc")
+
+    def test_a_file_of_an_image_is_named_from_its_folder(self, project):
+        (project.folder(1) / "x.mrc").touch()
+        project.set(1, gain="x.mrc")
+        assert project[1]["gain"] == str(project.folder(1) / "x.mrc")
 
 
 class TestCreate:
