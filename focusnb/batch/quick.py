@@ -1,5 +1,6 @@
 """Quick: a file goes through steps without a project."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -13,7 +14,7 @@ from focusnb.errors import BrokenFile, FocusError
 from focusnb.formats import mdoc
 from focusnb.model import workflow
 from focusnb.model.registry import Registry
-from focusnb.model.settings import Settings, user_file, write_text
+from focusnb.model.settings import Settings, user_file, user_scripts, write_text
 from focusnb.model.values import Values
 
 LONGEST = 240  # bytes of a folder's name, with room for a number
@@ -37,7 +38,7 @@ def quick(
     results.json; without it they are computed and thrown away. What is wrong with the file is told
     in `error`; steps and values that nobody knows are refused with UnknownName or BadValue.
     """
-    registry = Registry([user_file().parent / "scripts"])
+    registry = Registry([user_scripts()])
     names = list(steps)
     for name in names:
         registry.step(name)
@@ -64,8 +65,6 @@ def quick(
         else:
             _tidy(work)
     if folder is not None:
-        import json
-
         write_text(folder / "results.json", json.dumps(answer, ensure_ascii=False, indent=1) + "\n")
     return answer
 

@@ -6,6 +6,7 @@ import sqlite3
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 from focusnb.command import about, demo, pages, processing, projects
 from focusnb.errors import FocusError
@@ -13,9 +14,17 @@ from focusnb.errors import FocusError
 ROOMS = (demo, projects, processing, pages, about)
 
 
-def parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """A parser of whom a mistyped command is an error like any other: one sentence, exit code 1."""
+
+    def error(self, message: str) -> NoReturn:
+        """Tell the mistake and where help is."""
+        self.exit(1, f"focusnb: {message}; see {self.prog} --help\n")
+
+
+def parser() -> Parser:
     """Give the parser of the whole command line."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="focusnb",
         description="From the electron microscope to 3D reconstruction: import, correct, measure,"
         " pick, watch, prune, export.",
@@ -44,7 +53,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     if left and lists and not any(word.startswith("-") for word in left):
         setattr(args, lists[0], [*getattr(args, lists[0]), *left])
     elif left:
-        parser().error(f"unrecognized arguments: {' '.join(left)}")
+        top = parser()
+        top.prog = f"focusnb {args.command}" if args.command else top.prog
+        top.error(f"unrecognized arguments: {' '.join(left)}")
     return args
 
 

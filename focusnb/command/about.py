@@ -33,9 +33,9 @@ def _registry(args: argparse.Namespace) -> Any:
 
         return fn.open(args.project).registry
     from focusnb.model.registry import Registry
-    from focusnb.model.settings import user_file
+    from focusnb.model.settings import user_scripts
 
-    return Registry([user_file().parent / "scripts"])
+    return Registry([user_scripts()])
 
 
 def _steps(args: argparse.Namespace) -> None:

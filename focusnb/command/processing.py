@@ -146,12 +146,12 @@ def _import(args: argparse.Namespace) -> int:
         given["import_how"] = given.pop("how", None)
         extra = {"settle": args.settle, "newest_first": args.newest_first}
         told = {k: v for k, v in {**given, **extra}.items() if v is not None}
-        watch.store(project, Path(args.watch), **show.pairs(args.set), **told)
+        watch.store(project, Path(args.watch), **show.pairs(args.set) | told)
         print(f"{args.watch} is watched as soon as `focusnb run {args.project}` runs")
         return 0
     if not args.files:
         raise BadValue("nothing to import; name files, or a folder with --watch")
-    added = project.bring(args.files, **show.pairs(args.set), **given)
+    added = project.bring(args.files, **show.pairs(args.set) | given)
     for path, sentence in added.refused:
         print(
             f"focusnb: {sentence}" if str(path) in sentence else f"focusnb: {path}: {sentence}",

@@ -88,27 +88,29 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 def _new(args: argparse.Namespace) -> None:
     import shutil
 
-    values: dict[str, Any] = {}
     other = fn.open(args.other) if args.other else None
-    if other is not None:
-        values |= {
-            word: str(other.root / value) if other.words[word].type == "path" else value
+    given = show.pairs(args.set)
+    if other is None:
+        project = fn.create(args.project, mode=args.mode, **_known(given, _words(None)))
+    else:
+        given = other.words.read(given, "--set")
+        taken = {
+            word: str(other.root / Path(value).expanduser())
+            if other.words[word].type == "path"
+            else value
             for word, value in other.settings.values.items()
         }
-    values |= _known(show.pairs(args.set))
-    project = fn.create(args.project, mode=args.mode, **values)
-    if other is not None:
-        shutil.copytree(other.root / "scripts", project.root / "scripts", dirs_exist_ok=True)
+        project = fn.create(args.project, mode=args.mode)
+        if (other.root / "scripts").is_dir():  # first: they may declare what is set
+            shutil.copytree(other.root / "scripts", project.root / "scripts", dirs_exist_ok=True)
+        project.set(**taken | given)
     print(f"{project.root} is ready: mode {project.mode}, steps {' '.join(project.workflow)}")
 
 
-def _known(values: dict[str, str], words: Any = None) -> dict[str, str]:
+def _known(values: dict[str, Any], words: Any) -> dict[str, Any]:
     """Give values whose names the vocabulary knows; raises UnknownName for another one."""
-    from focusnb.model.vocabulary import vocabulary
-
-    known = words or vocabulary()
     for word in values:
-        _ = known[word]
+        _ = words[word]
     return values
 
 
@@ -132,9 +134,7 @@ def _set(args: argparse.Namespace) -> None:
     given = {k: v if v != "" else None for k, v in values.items()}
     if args.user:
         settings = _user(project)
-        from focusnb.model.vocabulary import vocabulary
-
-        settings.set((project.words if project else vocabulary()).read(given, "--user"))
+        settings.set(_words(project).read(given, "--user"))
         print(f"written to {settings.path}")
         return
     project.set(args.images, group=args.group, **_known(given, project.words))
@@ -148,9 +148,8 @@ def _get(args: argparse.Namespace) -> None:
         sources = {project.key(i): project.values(i) for i in project.ids(args.images)}
     elif args.user:
         from focusnb.model.values import Values
-        from focusnb.model.vocabulary import vocabulary
 
-        sources = {"user": Values(vocabulary(), [("user", _user(project).values)])}
+        sources = {"user": Values(_words(project), [("user", _user(project).values)])}
     else:
         sources = {args.group or project.name: project.values(group=args.group)}
     first = next(iter(sources.values()), {})
@@ -162,9 +161,7 @@ def _get(args: argparse.Namespace) -> None:
     if args.json:
         show.as_json(found)
         return
-    from focusnb.model.vocabulary import vocabulary
-
-    known = project.words if project else vocabulary()
+    known = _words(project)
     rows = [
         (
             name,
@@ -185,17 +182,24 @@ def _lock(args: argparse.Namespace) -> None:
     if not words:
         raise BadValue(f"nothing to {args.command}; name parameters")
     if args.user:
-        _known(dict.fromkeys(words, ""), project and project.words)
+        _known(dict.fromkeys(words), _words(project))
         _user(project).lock(words, on)
     else:
         project.lock(*words, images=args.images, group=args.group, on=on)
 
 
+def _words(project: Any) -> Any:
+    """Give the words of a project; without one, those of the user's own scripts are among them."""
+    from focusnb.model.registry import Registry
+    from focusnb.model.settings import user_scripts
+
+    return project.words if project is not None else Registry([user_scripts()]).words
+
+
 def _user(project: Any) -> Any:
     from focusnb.model.settings import Settings, user_file
-    from focusnb.model.vocabulary import vocabulary
 
-    return project.user if project is not None else Settings(user_file(), vocabulary)
+    return project.user if project is not None else Settings(user_file(), lambda: _words(None))
 
 
 def _library(args: argparse.Namespace) -> None:

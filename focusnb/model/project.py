@@ -52,7 +52,7 @@ class Project:
             raise BadProject(f"{root} is a project already; open it, or choose another folder")
         if root.exists() and (not root.is_dir() or any(root.iterdir())):
             raise BadProject(f"{root} is not empty; a new project needs a folder of its own")
-        words = Registry([settings.user_file().parent / "scripts"]).words
+        words = Registry([settings.user_scripts()]).words
         checked = words.read(values or {}, "the new project")
         root.mkdir(parents=True, exist_ok=True)
         (root / "scripts").mkdir()
@@ -98,7 +98,7 @@ class Project:
     @property
     def registry(self) -> Registry:
         """The steps this project can use; read again when a script comes, goes or changes."""
-        folders = (settings.user_file().parent / "scripts", self.root / "scripts")
+        folders = (settings.user_scripts(), self.root / "scripts")
         stamp = tuple(_stamps(folders))
         if self._registry is None or self._registry[0] != stamp:
             self._registry = (stamp, Registry(folders))

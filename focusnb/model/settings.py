@@ -31,6 +31,11 @@ def user_file() -> Path:
     return Path(base) / "focusnb" / "parameters.toml"
 
 
+def user_scripts() -> Path:
+    """Give the folder of the user's own scripts, which are steps in every project."""
+    return user_file().parent / "scripts"
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -96,12 +96,22 @@ class TestProjects:
     def test_new_takes_values_and_scripts_over(self, run, project, tmp_path):
         (project / "references").mkdir(exist_ok=True)
         (project / "references" / "g.mrc").touch()
-        fn.open(project).set(gain="references/g.mrc")
+        fn.open(project).set(gain="references/g.mrc", say=3)  # a word of a script
         assert run("new", "q", "--from", "p", "--set", "patches=3")[0] == 0
         new = fn.open(tmp_path / "q")
         assert (new.values()["voltage"], new.values()["patches"]) == (200.0, 3)
         assert new.values()["gain"] == str(project / "references" / "g.mrc")
+        assert new.values()["say"] == 3
         assert "say" in new.registry.scripts
+
+    def test_words_of_the_users_own_scripts_are_known_without_a_project(
+        self, run, project, tmp_path
+    ):
+        (tmp_path / "config").mkdir(exist_ok=True)
+        (project / "scripts").rename(tmp_path / "config" / "scripts")
+        assert run("set", "--user", "say=4")[0] == 0
+        assert run("new", "q", "--set", "say=5")[0] == 0
+        assert (fn.open("q").values()["say"], fn.open("q").user.values["say"]) == (5, 4)
 
     def test_values_are_set_shown_and_removed(self, run, project):
         assert run("set", "p", "voltage=120", "comment=two words")[0] == 0
