@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from focusnb.batch import dispatch, recording, watch
@@ -64,7 +65,8 @@ def live(
     finally:
         if dispatcher is not None and dispatcher.poll() is None:
             dispatcher.terminate()
-            dispatcher.wait(60)
+            with suppress(subprocess.TimeoutExpired):  # it ends with this process at the latest
+                dispatcher.wait(60)
         try:
             publish()
         except TROUBLE as error:

@@ -161,7 +161,7 @@ class Image:
                 )
             elif param.type in ("float", "int", "bool") and param.level == "normal":
                 unit = "" if param.unit == "1" else f" {param.unit}"
-                numbers.append(f"{param.label} <b>{escape(param.show(value) + unit)}</b>")
+                numbers.append(f"{escape(param.label)} <b>{escape(param.show(value) + unit)}</b>")
         head = f"<b>{escape(self.name)}</b> ({self.key})"
         error = f"<p>{escape(self.error)}</p>" if self.error else ""
         return f"<div><p>{head}</p>{error}<p>{' · '.join(numbers)}</p>{''.join(pictures)}</div>"

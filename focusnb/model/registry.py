@@ -41,9 +41,8 @@ class Registry:
         )
         left = [path for path in paths if path.is_file() and not path.name.startswith(".")]
         problems: dict[Path, str] = {}
-        while (
-            True
-        ):  # a script may use words that a later one declares: as long as any is understood
+        # A script may use words that a later one declares: once more as long as any is understood.
+        while True:
             before = len(left)
             problems.clear()
             for path in list(left):
@@ -84,8 +83,8 @@ class Registry:
         if name in self._points:
             try:
                 return load_step(self._points[name])
-            except ImportError as error:
-                raise BadStep(f"step {name} cannot be loaded: {error}") from None
+            except Exception as error:  # whatever another package's module does when it is imported
+                raise BadStep(f"step {name} cannot be loaded: {error}") from error
         near = get_close_matches(name, [*self._points, *self.scripts], 1)
         raise UnknownName(
             f"no step is called {name!r}"
