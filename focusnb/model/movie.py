@@ -86,6 +86,22 @@ class Movie:
             )
         return total.astype(np.float32)
 
+    def recorded_value(self) -> float | None:
+        """Give the one value of a movie in which nothing was recorded; None when pixels differ.
+
+        This is seen before the gain is applied: what is constant is not constant any more after it.
+        """
+        values = []
+        try:
+            for index in range(self.first, self.last):
+                raw = self._raw(index)
+                if raw.min() != raw.max():
+                    return None
+                values.append(float(raw.flat[0]))
+        finally:
+            self.close()
+        return sum(values) / len(values)
+
     def known_defects(self) -> NDArray[np.bool_]:
         """Give the pixels (y, x) that are broken by the defect list or where the gain is zero."""
         listed = defect_format.read(Path(self.defects)) if self.defects else []

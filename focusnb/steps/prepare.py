@@ -82,10 +82,10 @@ def prepare(
     )
     job.report(0.1, "reading frames")
     total = recipe.unrepaired_sum()
-    if float(total.std()) == 0:
+    value = recipe.recorded_value()
+    if value is not None:
         raise BadData(
-            f"{Path(movie).name}: all pixels have the value {total.flat[0] / len(recipe):g};"
-            " nothing was recorded"
+            f"{Path(movie).name}: all pixels have the value {value:g}; nothing was recorded"
         )
     if hot_pixel_sigma > 0:
         # What the list names is replaced anyway: here it would hide hot neighbours.

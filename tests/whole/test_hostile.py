@@ -17,6 +17,7 @@ SENTENCES = {
     "small.tif": "gain reference has 512 × 512 pixels, the frames 256 × 256",
     "nan.mrc": "1 pixels are not finite numbers",
     "constant.mrc": "all pixels have the value 3; nothing was recorded",
+    "constant.tif": "all pixels have the value 5; nothing was recorded",
 }
 FINE = ["good.tif", HARD, "one.mrc"]
 
@@ -41,6 +42,8 @@ def folder(tmp_path_factory):
     bad[3, 4] = np.nan
     formats.write(folder / "nan.mrc", bad, pixel_size=1.0)
     formats.write(folder / "constant.mrc", np.full((512, 512), 3.0, "f4"), pixel_size=1.0)
+    # the gain reference of the others is multiplied with it
+    formats.write(folder / "constant.tif", np.full_like(made.frames, 5), pixel_size=1.0)
     return folder
 
 
