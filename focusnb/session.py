@@ -71,8 +71,8 @@ class Project(model.Project):
         self,
         images: Any,
         steps: Sequence[str],
-        *,
         set: Mapping[str, Any] | None = None,
+        *,
         name: str = "trial",
     ) -> "Batches":
         """Compute into trials/NAME of each image and record nothing: to compare settings."""

@@ -158,7 +158,8 @@ class Param:
         if self.low is not None or self.high is not None:
             low = "" if self.low is None else f"{self.low:g} ≤ "
             high = "" if self.high is None else f" ≤ {self.high:g}"
-            bounds = f"; allowed: {low}{self.name}{high}{' ' + self.unit if self.unit else ''}"
+            unit = f" {self.unit}" if self.unit not in ("", "1") else ""
+            bounds = f"; allowed: {low}{self.name}{high}{unit}"
         return BadValue(f"{self.name} = {_short(value)}{where}: {reason}{bounds}")
 
 
