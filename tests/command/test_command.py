@@ -210,9 +210,17 @@ class TestImages:
         assert run("import", "p", "--how", "copy", camera / "m0.tif", camera / "m1.tif")[0] == 0
         assert run("process", "p", "--no-wait", "--steps", "say")[0] == 0
         assert run("queue", "p", "top", "--json", "2")[0] == 0
+
+    @pytest.mark.parametrize(
+        "mistyped", [["library", "p", "--colums", "name"], ["libary", "p"], ["new"]], ids=" ".join
+    )
+    def test_what_is_mistyped_is_one_sentence_and_exit_code_1_too(self, capsys, mistyped):
         with pytest.raises(SystemExit) as ended:
-            run("library", "p", "--colums", "name")
-        assert ended.value.code == 2
+            main(mistyped)
+        assert ended.value.code == 1
+        (sentence,) = capsys.readouterr().err.splitlines()
+        assert sentence.startswith("focusnb: ")
+        assert sentence.endswith("--help")
 
     def test_flag_move_trash_and_empty_trash(self, run, project):
         assert run("flag", "p", "green", "--images", "g/1")[:2] == (0, "1 images\n")
