@@ -10,6 +10,7 @@ from typing import Any
 
 from focusnb.errors import BadValue
 from focusnb.model import project as model
+from focusnb.model.group import TRASH, is_name
 from focusnb.model.image import Image
 
 
@@ -76,8 +77,10 @@ class Project(model.Project):
         name: str = "trial",
     ) -> "Batches":
         """Compute into trials/NAME of each image and record nothing: to compare settings."""
-        if not model.GROUP.match(name):
-            raise BadValue(f"trial {name!r}: use letters, digits, _ . + - and begin with a letter")
+        if not is_name(name):
+            raise BadValue(
+                f"trial {name!r}: use letters, digits, _ . + - and begin with a letter, digit or _"
+            )
         return self._submit(images, steps, set=set, top=True, trial=name)
 
     @property
@@ -141,7 +144,7 @@ class Project(model.Project):
             self.registry.step(name)
         read = self.words.read(set or {}, "set")
         given = {word: self.placed(word, value) for word, value in read.items()}
-        chosen = self.ids(f"group != '{model.TRASH}'" if images is None else images)
+        chosen = self.ids(f"group != '{TRASH}'" if images is None else images)
         batches = self.queue.submit(chosen, names, given=given, top=top, force=force, trial=trial)
         return Batches(self, batches)
 

@@ -19,8 +19,9 @@ from focusnb.batch import placing, references
 from focusnb.batch.queue import Queue
 from focusnb.errors import BadValue, FocusError
 from focusnb.formats import mdoc as mdoc_format
+from focusnb.model.group import TRASH, check_group, is_group
 from focusnb.model.image import Image
-from focusnb.model.project import GROUP, RESERVED, TRASH, Project
+from focusnb.model.project import Project
 from focusnb.model.record import write_image_json
 
 ROLES = ("movie", "aligned", "average")
@@ -131,8 +132,8 @@ class Intake:
             raise BadValue("a linked file cannot be deleted at its source: choose copy or move")
         self.how: str = how
         self.group = options.group
-        if self.group is not None and (not GROUP.match(self.group) or self.group in RESERVED):
-            raise BadValue(f"group = {self.group!r}: use letters, digits and _ . + -")
+        if self.group is not None:
+            check_group(self.group)
         self.words = words
         try:
             self.part = re.compile(str(words["group_part"]))
@@ -315,7 +316,7 @@ class Intake:
         match = self.part.search(name) if self.part.pattern else None
         part = match.group(1 if self.part.groups else 0) if match else ""
         tame = re.sub(r"[^\w.+-]", "_", part or "").strip(".+-")[:100]
-        return tame if GROUP.match(tame) and tame not in {*RESERVED, TRASH} else default
+        return tame if is_group(tame) and tame != TRASH else default
 
     def _write(
         self,

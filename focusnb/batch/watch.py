@@ -17,8 +17,9 @@ from focusnb.batch.intake import Added, Intake, Options
 from focusnb.batch.queue import Queue
 from focusnb.errors import BadProject, BadValue, FocusError
 from focusnb.formats import mdoc as mdoc_format
+from focusnb.model.group import TRASH
 from focusnb.model.image import Image
-from focusnb.model.project import TRASH, Project
+from focusnb.model.project import Project
 
 # What a [[watch]] table may hold besides its folder: words of the vocabulary, and a fixed group.
 WORDS = (

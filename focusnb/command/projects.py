@@ -10,6 +10,7 @@ from typing import Any
 import focusnb as fn
 from focusnb.command import show
 from focusnb.errors import BadProject, BadValue, FocusError
+from focusnb.model.group import TRASH
 
 # What `focusnb library` shows when no columns are asked for.
 COLUMNS = (
@@ -258,7 +259,7 @@ def _images(args: argparse.Namespace) -> None:
     if args.action == "flag":
         project.flag(images, args.flag)
     else:
-        later = project.move(images, "TRASH" if args.action == "trash" else args.group)
+        later = project.move(images, TRASH if args.action == "trash" else args.group)
         for image in later:
             print(f"{image.key} is being processed; it is moved afterwards")
     print(f"{len(images)} images")

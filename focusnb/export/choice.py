@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from focusnb.errors import BadValue
+from focusnb.model.group import RESERVED, TRASH
 from focusnb.model.image import Image
-from focusnb.model.project import TRASH, Project
+from focusnb.model.project import Project
 
 # What RELION appends to the name of the average without dose weighting.
 UNWEIGHTED = "_noDW"
@@ -111,7 +112,7 @@ def check_out(project: Project, out: Path) -> None:
         raise BadValue(f"{out} holds the project itself; choose a folder of its own")
     if place.is_relative_to(root):
         first = place.relative_to(root).parts[0]
-        if first in {*project.groups, "scripts", "references", "feed", "session", TRASH}:
+        if first in {*project.groups, *RESERVED, TRASH}:
             raise BadValue(f"{out} lies in the project's {first}; choose another folder")
     if place.exists() and not place.is_dir():
         raise BadValue(f"{out} is a file; an export needs a folder")

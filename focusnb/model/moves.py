@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focusnb.errors import BadProject, FocusError
+from focusnb.model.group import TRASH
 from focusnb.model.record import write_image_json
 from focusnb.model.stale import settings, settings_digest
 
@@ -107,7 +108,7 @@ def _own(words: Any, word: str, value: Any) -> Any:
     return f"../../{value}"
 
 
-def empty_trash(project: "Project", group: str = "TRASH") -> int:
+def empty_trash(project: "Project", group: str = TRASH) -> int:
     """Delete the images of the TRASH for ever; give how many. Their numbers are never used again.
 
     A folder gets a hidden name before its row goes, so that a crash leaves neither a row without

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from focusnb.errors import BadProject, BadValue, UnknownName
 from focusnb.model import settings, workflow
 from focusnb.model.expr import compile_selection, places
+from focusnb.model.group import TRASH, check_group
 from focusnb.model.image import FLAGS, Image, new_document
 from focusnb.model.param import Param
 from focusnb.model.registry import Registry
@@ -19,10 +19,6 @@ from focusnb.model.store import Store
 from focusnb.model.table import Row, Table, cells_of
 from focusnb.model.values import Values
 from focusnb.model.vocabulary import Vocabulary
-
-TRASH = "TRASH"
-GROUP = re.compile(r"[\w][\w.+-]{0,99}\Z")
-RESERVED = {"scripts", "references", "feed", "session"}
 
 
 class Project:
@@ -398,15 +394,6 @@ def _stamps(folders: Iterable[Path]) -> Iterator[tuple[str, int]]:
                     yield str(path), path.stat().st_mtime_ns
             except OSError:  # it vanished while we looked
                 continue
-
-
-def check_group(group: str) -> str:
-    """Give the name of a group if it may be one; raises BadValue."""
-    if not GROUP.fullmatch(group) or group in RESERVED or group.endswith("."):
-        raise BadValue(
-            f"group {group!r}: use letters, digits, _ . + - and begin with a letter, digit or _"
-        )
-    return group
 
 
 def set_own(

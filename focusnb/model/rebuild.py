@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from focusnb.errors import BadProject
+from focusnb.model.group import is_group
 from focusnb.model.image import FLAGS, new_document
-from focusnb.model.project import GROUP, RESERVED, Project
+from focusnb.model.project import Project
 from focusnb.model.store import Store
 
 
@@ -37,8 +38,7 @@ def rebuild(root: str | Path) -> tuple[Project, list[str]]:
             if (
                 not folder.is_dir()
                 or not (folder.name.isdecimal() and len(folder.name) == 10)
-                or group in RESERVED
-                or not GROUP.fullmatch(group)
+                or not is_group(group)
             ):
                 continue
             document = _document(folder, notes)

@@ -108,7 +108,22 @@ class TestMoving:
         project.move(1, "g2")
         assert project[1]["voltage"] == 120
 
-    @pytest.mark.parametrize("group", ["", "..", ".x", "a/b", "scripts", "feed", "a.", "-x", "a\n"])
+    @pytest.mark.parametrize(
+        "group",
+        [
+            "",
+            "..",
+            ".x",
+            "a/b",
+            "scripts",
+            "feed",
+            "project.db",
+            "project.db-wal",
+            "a.",
+            "-x",
+            "a\n",
+        ],
+    )
     def test_a_group_that_leads_elsewhere_is_refused(self, project, group):
         with pytest.raises(BadValue, match="group"):
             project.move(1, group)
