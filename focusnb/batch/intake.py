@@ -19,10 +19,10 @@ from focusnb.batch import placing, references
 from focusnb.batch.queue import Queue
 from focusnb.errors import BadValue, FocusError
 from focusnb.formats import mdoc as mdoc_format
+from focusnb.model.document import write_image_json
 from focusnb.model.group import TRASH, check_group, is_group
 from focusnb.model.image import Image
 from focusnb.model.project import Project
-from focusnb.model.record import write_image_json
 
 ROLES = ("movie", "aligned", "average")
 HOWS = ("copy", "link", "move")

@@ -13,8 +13,8 @@ from focusnb.batch.facts import Facts
 from focusnb.batch.lease import Holder, lives
 from focusnb.errors import BrokenFile, FocusError
 from focusnb.model import disk, fingerprint
+from focusnb.model.document import write_image_json
 from focusnb.model.project import Project
-from focusnb.model.record import write_image_json
 
 INCOMING, RAW, AVERAGE = ".incoming", "raw", "average.mrc"
 EMPTY = hashlib.sha256().hexdigest()

@@ -9,31 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focusnb.errors import MissingProduct, UnknownName
+from focusnb.model import stale
 from focusnb.model.values import Values
 
 if TYPE_CHECKING:
     from focusnb.model.project import Project
-
-FLAGS = ("none", "red", "green", "blue", "gold")
-
-
-def new_document(name: str, group: str) -> dict[str, Any]:
-    """Give the document of an image about which nothing is known yet."""
-    return {
-        "format": 1,
-        "name": name,
-        "group": group,
-        "flag": "none",
-        "values": {},
-        "origins": {},
-        "locked": [],
-        "results": {},
-        "products": {},
-        "runs": {},
-        "notes": [],
-        "originals": {},
-        "error": None,
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +77,7 @@ class Image:
     @property
     def stale(self) -> list[str]:
         """The steps whose results are not up to date, because a value or a file changed since."""
-        from focusnb.model.stale import steps_of
-
-        return steps_of(self.project, self.id)
+        return stale.steps_of(self.project, self.id)
 
     def __getitem__(self, word: str) -> Any:
         """Give a value or result; products and other files as whole paths."""

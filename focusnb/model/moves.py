@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focusnb.errors import BadProject, FocusError
+from focusnb.model.document import write_image_json
 from focusnb.model.group import TRASH
-from focusnb.model.record import write_image_json
 from focusnb.model.stale import settings, settings_digest
 
 if TYPE_CHECKING:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from focusnb.errors import BadProject, BadValue, UnknownName
-from focusnb.model import settings, workflow
+from focusnb.model import moves, settings, workflow
+from focusnb.model.document import FLAGS, new_document, set_own, write_image_json
 from focusnb.model.expr import compile_selection, places
 from focusnb.model.group import TRASH, check_group
-from focusnb.model.image import FLAGS, Image, new_document
+from focusnb.model.host import database
+from focusnb.model.image import Image
 from focusnb.model.param import Param
 from focusnb.model.registry import Registry
 from focusnb.model.settings import Settings
@@ -68,8 +70,6 @@ class Project:
             raise BadProject(
                 f"{root} is no project: it has no project.toml; `focusnb new` makes one"
             )
-        from focusnb.model.host import database
-
         project = cls(root, database(root))
         _ = project.mode
         return project
@@ -252,8 +252,6 @@ class Project:
         self, images: Iterable[int], change: Callable[[dict[str, Any], int], object]
     ) -> None:
         """Change the documents of images, all or none, then write each image.json."""
-        from focusnb.model.record import write_image_json
-
         images = list(dict.fromkeys(images))
         with self.store.transaction() as connection:
             for image in images:
@@ -367,8 +365,6 @@ class Project:
 
     def move(self, images: Any, group: str) -> list[Image]:
         """Move images with their folders into a group; give those that wait for a running batch."""
-        from focusnb.model import moves
-
         return [Image(self, i) for i in moves.move(self, self.ids(images), check_group(group))]
 
     def trash(self, images: Any) -> list[Image]:
@@ -394,27 +390,3 @@ def _stamps(folders: Iterable[Path]) -> Iterator[tuple[str, int]]:
                     yield str(path), path.stat().st_mtime_ns
             except OSError:  # it vanished while we looked
                 continue
-
-
-def set_own(
-    document: dict[str, Any], values: Mapping[str, Any], key: str, words: Vocabulary
-) -> None:
-    """Set an image's own values by hand; a result of the same word gives way.
-
-    Runs that used a file or a result that is another one now, or made a product that was removed,
-    are marked as touched; plain values need no mark: they are part of the digest of a run's settings.
-    """
-    for word, value in values.items():
-        if word in document["locked"]:
-            raise BadValue(f"{word} of {key} is locked; unlock it first")
-        before = document["results"].pop(word, document["values"].get(word))
-        document["origins"].pop(word, None)
-        if value is None:
-            document["values"].pop(word, None)
-        else:
-            document["values"][word] = value
-        for run in document["runs"].values():
-            marked = words[word].made or words[word].type == "path"
-            used = marked and word in run.get("used", ()) and value != before
-            if used or (value is None and word in run.get("products", ())):
-                run["touched"] = True

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from focusnb.errors import BadProject
+from focusnb.model.document import FLAGS, new_document
 from focusnb.model.group import is_group
-from focusnb.model.image import FLAGS, new_document
 from focusnb.model.project import Project
 from focusnb.model.store import Store
 

@@ -1,6 +1,5 @@
 """Recording: how the outcome of a batch becomes the image's results, all of it or nothing."""
 
-import json
 import os
 import shutil
 import sqlite3
@@ -10,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focusnb.errors import FocusError
-from focusnb.model import fingerprint
-from focusnb.model.settings import write_text
+from focusnb.model import fingerprint, moves, tries
+from focusnb.model.document import write_image_json
 
 if TYPE_CHECKING:
     from focusnb.model.project import Project
@@ -97,36 +96,13 @@ def record(project: "Project", connection: sqlite3.Connection, outcome: Outcome)
 
 def settle(project: "Project", outcome: Outcome) -> None:
     """After the commit: write image.json, remove what is left of the try, finish waiting moves."""
-    from focusnb.model import moves
-
     shutil.rmtree(outcome.scratch, ignore_errors=True)
     write_image_json(project, outcome.image)
     moves.finish(project)
 
 
-def write_image_json(project: "Project", image: int) -> None:
-    """Write an image's document into its folder, so that the folder alone tells everything."""
-    row = project.store.rows("select document, recorded from image where id = ?", (image,))
-    folder = project.folder(image)
-    if row and folder.is_dir():
-        document = {
-            "number": image,
-            "recorded": row[0]["recorded"],
-            **json.loads(row[0]["document"]),
-        }
-        text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
-        try:
-            same = (folder / "image.json").read_text(encoding="utf-8") == text
-        except (OSError, UnicodeDecodeError):
-            same = False
-        if not same:
-            write_text(folder / "image.json", text)
-
-
 def recover(project: "Project") -> list[str]:
     """At a start: finish moves, write the image.json that a crash left behind, sweep ownerless tries."""
-    from focusnb.model import moves, tries
-
     notes = [
         f"{project.key(image)}: its move to another group was finished"
         for image in moves.finish(project)

@@ -8,6 +8,7 @@ import pytest
 
 from focusnb.errors import BadProject, BadValue, MissingProduct, UnknownName
 from focusnb.model import moves, record
+from focusnb.model.document import write_image_json
 from focusnb.model.project import Project
 from focusnb.model.rebuild import rebuild
 
@@ -211,7 +212,7 @@ class TestTrash:
 class TestRecover:
     def test_image_json_that_a_crash_left_behind_is_written(self, project, monkeypatch):
         with monkeypatch.context() as patch:
-            patch.setattr(record, "write_image_json", lambda *a: None)
+            patch.setattr("focusnb.model.project.write_image_json", lambda *a: None)
             project.flag(1, "red")
         record.recover(project)
         assert told(project, 1)["flag"] == "red"
@@ -233,7 +234,7 @@ class TestRebuild:
         project.move(3, "keep")
         project.add_image("d\n'\".tif", "keep", values={}, recorded="2024-05-06T07:08:09")
         for image in (1, 2, 4):
-            record.write_image_json(project, image)
+            write_image_json(project, image)
         before = project.library.drop(columns=[])
         documents = {image.id: project.document(image.id) for image in project.images}
         project.store.close()
@@ -266,7 +267,7 @@ class TestRebuild:
         file = project.folder(2) / "image.json"
         file.write_bytes(text.encode("utf-8", "surrogateescape"))
         for image in (1, 3):
-            record.write_image_json(project, image)
+            write_image_json(project, image)
         again, notes = rebuild(project.root)
         assert len(again) == len(again.rows()) == 3
         assert reason in notes[0]
