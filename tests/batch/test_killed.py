@@ -1,5 +1,6 @@
 """Processes are killed for real; afterwards every image has each result exactly once."""
 
+import contextlib
 import json
 import os
 import signal
@@ -76,14 +77,21 @@ def test_a_dispatcher_killed_at_any_point_loses_nothing_and_repeats_nothing(proj
 
 def worker_of(pid):
     """Find the worker process that runs a step of this dispatcher now."""
-    for child in psutil.Process(pid).children():
-        if any("count" in " ".join(one.cmdline()) for one in living(child.children())):
-            return child.pid
+    with contextlib.suppress(psutil.NoSuchProcess):  # one may end while we look; look again
+        for child in psutil.Process(pid).children():
+            if any("count" in " ".join(one.cmdline()) for one in living(child.children())):
+                return child.pid
     return None
 
 
 def living(processes):
-    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    def lives(process):
+        try:
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    return [p for p in processes if lives(p)]
 
 
 @pytest.fixture

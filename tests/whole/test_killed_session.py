@@ -68,6 +68,14 @@ def family(process):
         return []
 
 
+def command_of(process):
+    """Its command line; empty when it has ended meanwhile."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
 def kill(processes):
     for process in processes:
         with_pid = process.pid
@@ -106,7 +114,7 @@ def test_a_session_killed_three_times_has_every_result_exactly_once(project):
         elif whom == "family":
             kill(members)
         else:
-            kill(p for p in members if "focusnb.batch.dispatch" in " ".join(p.cmdline()))
+            kill(p for p in members if "focusnb.batch.dispatch" in command_of(p))
             wait_for(lambda: done(project), PATIENCE, "no new dispatcher took over")
             session.send_signal(signal.SIGINT)
         session.wait(30)
