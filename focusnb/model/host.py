@@ -3,7 +3,9 @@
 import atexit
 import shutil
 import socket
+import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from focusnb.errors import BadProject
@@ -32,11 +34,13 @@ def database(root: Path) -> Store:
         )
     look = Store(path, read_only=True)
     host = look.fact("host")
-    look.close()
     if host == socket.gethostname():
+        look.close()
         return Store(path)
     folder = tempfile.mkdtemp(prefix="focusnb-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     copy = Path(folder) / "project.db"
-    shutil.copyfile(path, copy)
+    with closing(sqlite3.connect(copy)) as snapshot:
+        look.connection.backup(snapshot)  # a plain copy might be taken in the middle of a write
+    look.close()
     return Store(copy, read_only=True)

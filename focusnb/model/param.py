@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +26,8 @@ KINDS: tuple[tuple[str, Any, str], ...] = (
     ("choices", Mapping, "table of key = label"),
     ("modes", (str, list, tuple), "list of modes"),
 )
+# Those of which only some words are allowed.
+ALLOWED = {"type": TYPES, "scope": ("project", "image"), "level": ("normal", "advanced", "hidden")}
 # What a column of the library is called without being a parameter.
 ROW_WORDS = frozenset(
     ("name", "group", "number", "flag", "image", "good", "reasons", "error", "stale")
@@ -165,53 +167,53 @@ class Param:
 
 def declare(name: str, table: Mapping[str, Any], *, subject: str = "", source: str = "") -> Param:
     """Make a Param of its declaration; a mistake in the declaration raises BadStep."""
-    where = f"{source}: " if source else ""
+    origin = f"{source}: " if source else ""
     if not name.isidentifier() or not name.isascii() or name != name.lower():
-        raise BadStep(f"{where}parameter {name!r}: a name is lower-case letters, digits and _")
+        raise BadStep(f"{origin}parameter {name!r}: a name is lower-case letters, digits and _")
     if name in CSH_WORDS or name in ROW_WORDS:
         raise BadStep(
-            f"{where}parameter {name!r}: this name has another meaning; choose a different one"
+            f"{origin}parameter {name!r}: this name has another meaning; choose a different one"
         )
+    where = f"{origin}parameter {name}: "
     if not isinstance(table, Mapping):
-        raise BadStep(f"{where}parameter {name}: write a table [tool.focusnb.param.{name}]")
+        raise BadStep(f"{where}write a table [tool.focusnb.param.{name}]")
+    default = table.get("default")
+    facts = {"type": _type_of(default), "label": name.replace("_", " ").capitalize(), **table}
+    _check_facts(facts, where)
+    modes = facts.get("modes", "all")
+    facts |= {
+        "choices": tuple((str(k), str(v)) for k, v in dict(facts.get("choices", {})).items()),
+        "modes": ()
+        if modes == "all"
+        else tuple(modes.split() if isinstance(modes, str) else modes),
+        "default": None,
+    }
+    param = Param(name=name, subject=subject, **facts)
+    try:
+        return replace(param, default=param.read(default))
+    except BadValue as error:
+        raise BadStep(f"{origin}default of {error}") from None
+
+
+def _check_facts(facts: Mapping[str, Any], where: str) -> None:
+    """Raise BadStep for what a declaration may not say."""
     known = set(Param.__slots__) - {"name", "subject"}
-    if unknown := set(table) - known:
-        word = sorted(unknown)[0]
-        near = get_close_matches(word, known, 1)
-        raise BadStep(
-            f"{where}parameter {name}: unknown key {word!r}"
-            + (f"; meant {near[0]!r}?" if near else "")
-        )
-    facts = dict(table)
-    default = facts.get("default")
-    facts.setdefault("type", _type_of(default))
-    facts.setdefault("label", name.replace("_", " ").capitalize())
+    if unknown := sorted(set(facts) - known):
+        near = get_close_matches(unknown[0], known, 1)
+        hint = f"; meant {near[0]!r}?" if near else ""
+        raise BadStep(f"{where}unknown key {unknown[0]!r}{hint}")
     for key, kinds, what in KINDS:
         if facts.get(key) is not None and (
             not isinstance(facts[key], kinds) or isinstance(facts[key], bool) != (kinds is bool)
         ):
-            raise BadStep(f"{where}parameter {name}: {key} = {facts[key]!r} is no {what}")
+            raise BadStep(f"{where}{key} = {facts[key]!r} is no {what}")
+    for key, allowed in ALLOWED.items():
+        if key in facts and facts[key] not in allowed:
+            raise BadStep(f"{where}{key} {facts[key]!r} is none of {', '.join(allowed)}")
     if not 1 <= facts.get("size", 1) <= 4:
-        raise BadStep(
-            f"{where}parameter {name}: size = {facts['size']}; vectors have 2 to 4 numbers"
-        )
-    facts["choices"] = tuple((str(k), str(v)) for k, v in dict(facts.get("choices", {})).items())
-    modes = facts.get("modes", "all")
-    facts["modes"] = (
-        () if modes == "all" else tuple(modes.split() if isinstance(modes, str) else modes)
-    )
-    if facts["type"] == "choice" and not facts["choices"]:
-        raise BadStep(f"{where}parameter {name}: a choice needs choices, a table of key = label")
-    if facts["type"] not in TYPES:
-        raise BadStep(
-            f"{where}parameter {name}: type {facts['type']!r} is none of {', '.join(TYPES)}"
-        )
-    param = Param(name=name, subject=subject, **{**facts, "default": None})
-    try:
-        object.__setattr__(param, "default", param.read(default))
-    except BadValue as error:
-        raise BadStep(f"{where}default of {error}") from None
-    return param
+        raise BadStep(f"{where}size = {facts['size']}; vectors have 2 to 4 numbers")
+    if facts["type"] == "choice" and not facts.get("choices"):
+        raise BadStep(f"{where}a choice needs choices, a table of key = label")
 
 
 def _type_of(default: object) -> str:

@@ -55,6 +55,12 @@ def test_a_known_word_keeps_its_meaning():
     assert words["voltage"] is vocabulary()["voltage"]
 
 
+@pytest.mark.parametrize("table", [{"type": "number"}, {"scope": "all"}, {"level": "expert"}])
+def test_a_declaration_may_say_only_what_is_known(table):
+    with pytest.raises(BadStep, match=r"x\.sh: parameter blur: \w+ '\w+' is none of"):
+        vocabulary().extended({"blur": table}, source="x.sh")
+
+
 @pytest.mark.parametrize("table", [{"type": "int"}, {"unit": "V"}])
 def test_another_type_or_unit_of_a_known_word_is_an_error(table):
     with pytest.raises(BadStep, match=r"x\.sh: voltage is declared with"):
