@@ -134,8 +134,15 @@ def _set(args: argparse.Namespace) -> None:
         raise BadValue("nothing to set; write NAME=VALUE (NAME= removes a value)")
     given = {k: v if v != "" else None for k, v in values.items()}
     if args.user:
-        settings = _user(project)
-        settings.set(_words(project).read(given, "--user"))
+        settings, known = _user(project), _words(project)
+        settings.set(
+            {
+                word: str(Path(value).expanduser().absolute())
+                if value is not None and known[word].type == "path"
+                else value
+                for word, value in known.read(given, "--user").items()
+            }
+        )
         print(f"written to {settings.path}")
         return
     project.set(args.images, group=args.group, **_known(given, project.words))

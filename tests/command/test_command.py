@@ -113,6 +113,11 @@ class TestProjects:
         assert run("new", "q", "--set", "say=5")[0] == 0
         assert (fn.open("q").values()["say"], fn.open("q").user.values["say"]) == (5, 4)
 
+    def test_the_users_own_files_are_found_from_everywhere(self, run, tmp_path):
+        assert run("set", "--user", "gain=camera/gain.mrc")[0] == 0
+        run("new", "q")
+        assert fn.open("q").user.values["gain"] == str(tmp_path / "camera" / "gain.mrc")
+
     def test_values_are_set_shown_and_removed(self, run, project):
         assert run("set", "p", "voltage=120", "comment=two words")[0] == 0
         code, out, _ = run("get", "p", "voltage", "patches", "--json")
