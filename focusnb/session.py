@@ -112,15 +112,16 @@ class Project(model.Project):
             self,
             submit=lambda images, top: self.process(images, top=top),
             publish=self.publish,
+            finish=lambda: self.publish(at_once=True),
             until=until or (lambda: False),
             news=on_news or (lambda text: None),
         )
 
-    def publish(self) -> bool:
-        """Write the feed for the monitoring page, if anything changed."""
+    def publish(self, *, at_once: bool = False) -> bool:
+        """Write the feed for the monitoring page, if anything changed and it is time, or at once."""
         from focusnb.monitor import feed
 
-        return feed.publish(self)
+        return feed.publish(self, at_once=at_once)
 
     def export(self, kind: str, out: str | Path, images: Any = None) -> Any:
         """Write the good images, or those given, for another program; give a summary."""

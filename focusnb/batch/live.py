@@ -28,12 +28,14 @@ def live(
     publish: Callable[[], Any],
     until: Callable[[], bool],
     news: Callable[[str], None],
+    finish: Callable[[], Any] | None = None,
 ) -> None:
     """Scan the stored watches, keep a dispatcher running, publish in turns.
 
     submit: queues new images, before all that wait if its second argument is true. publish: writes
     the feed. until: True ends it; batches that run then go back to the queue. news: gets a line
-    for each new image, and for what hinders the session, once.
+    for each new image, and for what hinders the session, once. finish: publishes at the end, when
+    another time is not to be waited for.
     """
     watchers: dict[str, watch.Watcher] = {}
     dispatcher: subprocess.Popen[bytes] | None = None
@@ -68,7 +70,7 @@ def live(
             with suppress(subprocess.TimeoutExpired):  # it ends with this process at the latest
                 dispatcher.wait(60)
         try:
-            publish()
+            (finish or publish)()
         except TROUBLE as error:
             news(_said(project, error))
 

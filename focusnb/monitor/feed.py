@@ -52,22 +52,25 @@ NUMBERS = (
 )
 
 
-def publish(project: "Project", *, clock: Callable[[], float] = time.time) -> bool:
+def publish(
+    project: "Project", *, clock: Callable[[], float] = time.time, at_once: bool = False
+) -> bool:
     """Bring PROJECT/feed up to date if it is time; tell whether anything was written.
 
     It is time when the project changed and `publish_interval` has passed (longer in projects so
     large that publishing takes long), or when a minute has passed. While batches run, their
     progress alone is written in between. May be called as often as one likes; it needs no memory
-    of its own, so that a restarted program goes on where the last one was.
+    of its own, so that a restarted program goes on where the last one was. at_once: it is
+    written however little time has passed, as the last word of a session.
     """
     now = clock()
     folder = project.root / FOLDER
     before = _before(folder)
     interval = project.values()["publish_interval"]
-    if before is not None and 0 <= now - before["updated"] < interval:
+    if before is not None and 0 <= now - before["updated"] < interval and not at_once:
         return False
     stamp = _stamp(project)
-    if before is None or not 0 <= now - before["full"] < HEARTBEAT:
+    if at_once or before is None or not 0 <= now - before["full"] < HEARTBEAT:
         _write(project, folder, before, stamp, now)
         return True
     rested = now - before["full"] >= max(interval, before["took"] / SHARE)

@@ -18,7 +18,7 @@ def session(project, tmp_path, monkeypatch):
     monkeypatch.setattr(room, "SCAN", 0.01)
     monkeypatch.setattr(dispatch, "start", lambda *_, **__: None)
 
-    def live(turns, publish=lambda: None, between=lambda turn: None):
+    def live(turns, publish=lambda: None, between=lambda turn: None, finish=None):
         told, left = [], list(range(turns))
 
         def until():
@@ -26,7 +26,14 @@ def session(project, tmp_path, monkeypatch):
                 between(turns - len(left))
             return not left or left.pop(0) is None
 
-        room.live(project, submit=lambda *_: None, publish=publish, until=until, news=told.append)
+        room.live(
+            project,
+            submit=lambda *_: None,
+            publish=publish,
+            until=until,
+            news=told.append,
+            finish=finish,
+        )
         return told
 
     live.folder = folder
@@ -98,3 +105,9 @@ def test_a_folder_that_is_slow_to_look_at_is_looked_at_less_often(session, monke
     session(60)
     assert len(looks) >= 2
     assert min(b - a for a, b in pairwise(looks)) >= 0.5
+
+
+def test_the_end_is_published_whatever_was_published_a_moment_ago(project, session):
+    end = []
+    ended = session(3, finish=lambda: end.append("last word"))
+    assert (ended, end) == ([], ["last word"])

@@ -67,6 +67,14 @@ def test_a_change_is_published_after_the_interval_and_not_before(project, clock)
     assert made.load(project)["counts"]["images"] == 1
 
 
+def test_the_last_word_of_a_session_waits_for_no_interval(project, clock):
+    publish(project, clock=clock)
+    made.fill(project, 1, now=NOW)
+    assert not publish(project, clock=clock)
+    assert publish(project, clock=clock, at_once=True)
+    assert made.load(project)["counts"]["images"] == 1
+
+
 def test_a_change_of_the_values_by_hand_is_published(project, clock):
     made.fill(project, 9, now=NOW, bad=False)
     publish(project, clock=clock)
