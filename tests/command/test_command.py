@@ -217,7 +217,7 @@ class TestImages:
         assert run("queue", "p", "top", "--json", "2")[0] == 0
 
     @pytest.mark.parametrize(
-        "mistyped", [["library", "p", "--colums", "name"], ["librray", "p"], ["new"]], ids=" ".join
+        "mistyped", [["library", "p", "--colums", "name"], ["libraryy", "p"], ["new"]], ids=" ".join
     )
     def test_what_is_mistyped_is_one_sentence_and_exit_code_1_too(self, capsys, mistyped):
         with pytest.raises(SystemExit) as ended:
