@@ -161,7 +161,7 @@ def _import(args: argparse.Namespace) -> int:
     for image in broken:
         print(f"focusnb: {image.key} {image.name}: {image.error}", file=sys.stderr)
     print(
-        f"{len(added.images)} images imported"
+        f"{show.count(len(added.images), 'image')} imported"
         + (f", {len(added.known)} were known" if added.known else "")
     )
     return 1 if added.refused or broken else 0
@@ -192,7 +192,7 @@ def _process(args: argparse.Namespace) -> int:
         args.images, _names(args.steps), set=show.pairs(args.set), top=args.top, force=args.force
     )
     if args.no_wait or not batches:
-        print(f"{len(batches)} batches queued")
+        print(show.count(len(batches), "batch"), "queued")
         return 0
     bar = show.Progress()
     states = batches.wait(on_progress=bar)
@@ -208,12 +208,14 @@ def _process(args: argparse.Namespace) -> int:
 
 
 def _queue(args: argparse.Namespace) -> None:
-    queue = fn.open(args.project).queue
+    project = fn.open(args.project)
+    queue = project.queue
     if args.action in ("pause", "resume"):
         getattr(queue, args.action)()
         return
     if args.action == "log":
-        rows = queue.log()
+        names = {row["id"]: row["image"] for row in project.rows()}
+        rows = [{**row, "image": names.get(row["image"])} for row in queue.log()]
         if args.json:
             show.as_json(rows)
             return
@@ -229,7 +231,7 @@ def _queue(args: argparse.Namespace) -> None:
             if args.action == "move"
             else getattr(queue, args.action)(wanted)
         )
-        print(f"{len(done)} batches")
+        print(show.count(len(done), "batch"))
         for number in wanted if args.batches != ["all"] else ():
             if number not in done:
                 state = queue.states([number])[number]

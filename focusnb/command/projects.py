@@ -247,7 +247,7 @@ def _library(args: argparse.Namespace) -> None:
         ]
         texts = [(c, words[c].show if c in words else plain) for c in columns]
         show.table([[text(r[c]) for c, text in texts] for r in records], units, right=right)
-        print(f"{len(rows)} images")
+        print(show.count(len(rows), "image"))
 
 
 def _sorted(project: Any, rows: list[Any], key: str) -> list[Any]:
@@ -269,7 +269,7 @@ def _images(args: argparse.Namespace) -> None:
         later = project.move(images, TRASH if args.action == "trash" else args.group)
         for image in later:
             print(f"{image.key} is being processed; it is moved afterwards")
-    print(f"{len(images)} images")
+    print(show.count(len(images), "image"))
 
 
 def _empty_trash(args: argparse.Namespace) -> None:
@@ -280,13 +280,15 @@ def _empty_trash(args: argparse.Namespace) -> None:
     if not args.yes:
         if not sys.stdin.isatty():
             raise FocusError(
-                f"{count} images would be deleted for ever; say --yes if that is meant"
+                f"{show.count(count, 'image')} would be deleted for ever; say --yes if that is meant"
             )
-        answer = input(f"Delete {count} images of {project.name} for ever? Write yes: ")
+        answer = input(
+            f"Delete {show.count(count, 'image')} of {project.name} for ever? Write yes: "
+        )
         if answer.strip().lower() != "yes":
             print("nothing was deleted")
             return
-    print(f"{moves.empty_trash(project)} images deleted")
+    print(show.count(moves.empty_trash(project), "image"), "deleted")
 
 
 def _rebuild(args: argparse.Namespace) -> None:
@@ -295,4 +297,4 @@ def _rebuild(args: argparse.Namespace) -> None:
     project, notes = rebuild(args.project)
     for note in notes:
         print(note)
-    print(f"{project.root / 'project.db'}: {len(project)} images")
+    print(f"{project.root / 'project.db'}: {show.count(len(project), 'image')}")

@@ -32,8 +32,12 @@ class Summary:
     left_out: tuple[tuple[str, str, str], ...] = field(default=())
 
     def __str__(self) -> str:
-        text = f"{self.images} images, {self.particles} particles → {self.out}"
-        return text + (f"; {len(self.left_out)} images left out" if self.left_out else "")
+        def count(number: int, one: str) -> str:
+            return f"{number} {one}{'' if number == 1 else 's'}"
+
+        text = f"{count(self.images, 'image')}, {count(self.particles, 'particle')} → {self.out}"
+        left = f"; {count(len(self.left_out), 'image')} left out" if self.left_out else ""
+        return text + left
 
 
 @dataclass(frozen=True, slots=True)

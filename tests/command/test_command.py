@@ -183,7 +183,7 @@ class TestImages:
     def test_import_tells_what_it_did(self, run, project, camera):
         code, out, err = run("import", "p", camera / "m0.tif", camera / "broken.tif", "none.tif")
         assert code == 1
-        assert "1 images imported, 1 were known" in out
+        assert "1 image imported, 1 were known" in out
         assert "broken.tif" in err
         assert "none.tif" in err
 
@@ -228,7 +228,7 @@ class TestImages:
         assert sentence.endswith("--help")
 
     def test_flag_move_trash_and_empty_trash(self, run, project):
-        assert run("flag", "p", "green", "--images", "g/1")[:2] == (0, "1 images\n")
+        assert run("flag", "p", "green", "--images", "g/1")[:2] == (0, "1 image\n")
         assert run("move", "p", "keep", "--images", "flag == 'green'")[0] == 0
         assert run("trash", "p", "--images", "name == 'm1.tif'")[0] == 0
         assert [(r["group"], r["flag"]) for r in rows(run)] == [
@@ -237,7 +237,7 @@ class TestImages:
         ]
         code, _, err = run("empty-trash", "p")
         assert (code, "--yes" in err) == (1, True)
-        assert run("empty-trash", "p", "--yes")[:2] == (0, "1 images deleted\n")
+        assert run("empty-trash", "p", "--yes")[:2] == (0, "1 image deleted\n")
         assert len(rows(run)) == 1
         assert run("flag", "p", "pink", "--images", "keep/1")[0] == 1
         assert run("flag", "p", "red", "--images", "keep/9")[0] == 1
@@ -275,7 +275,7 @@ class TestProcessing:
         assert [(one["id"], one["state"], one["steps"]) for one in listed] == [
             (1, "waiting", ["say"]), (2, "waiting", ["say"]),
         ]  # fmt: skip
-        assert run("queue", "p", "top", "2")[:2] == (0, "1 batches\n")
+        assert run("queue", "p", "top", "2")[:2] == (0, "1 batch\n")
         assert [one["id"] for one in json.loads(run("queue", "p", "list", "--json")[1])] == [2, 1]
         run("queue", "p", "move", "1", "--to", "1")
         assert [one["id"] for one in json.loads(run("queue", "p", "--json")[1])] == [1, 2]
@@ -284,7 +284,7 @@ class TestProcessing:
         assert out.endswith("2 waiting\n")
         assert run("queue", "p", "cancel", "1")[0] == 0
         assert "1 waiting, 1 cancelled" in run("queue", "p")[1]
-        assert run("queue", "p", "retry", "all")[:2] == (0, "1 batches\n")
+        assert run("queue", "p", "retry", "all")[:2] == (0, "1 batch\n")
         assert run("queue", "p", "pause")[0] == 0
         assert json.loads(run("status", "p", "--json")[1])["paused"] is True
         assert run("queue", "p", "resume")[0] == 0
