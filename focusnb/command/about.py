@@ -3,6 +3,7 @@
 import argparse
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,18 @@ def _parameters(args: argparse.Namespace) -> None:
                ("subject", "parameter", "default", "unit", "what it is"))  # fmt: skip
 
 
+def _values(args: argparse.Namespace) -> Mapping[str, Any]:
+    """Give the project's values, or the user's own."""
+    if args.project:
+        import focusnb as fn
+
+        return fn.open(args.project).values()
+    from focusnb.model.settings import Settings, user_file
+    from focusnb.model.vocabulary import vocabulary
+
+    return Settings(user_file(), vocabulary).values
+
+
 def _doctor(args: argparse.Namespace) -> int:
     from importlib.util import find_spec
 
@@ -121,14 +134,17 @@ def _doctor(args: argparse.Namespace) -> int:
             )
         )
     registry = _registry(args)
+    told = _values(args)
     for step in registry.steps.values():
+        folders = [told.get(p.name) for p in step.params if p.name.endswith("_folder")]
+        folder = next((str(Path(f).expanduser()) for f in folders if f), None)
         for program, kind in step.requires.items():
             if kind == "program":
-                place = shutil.which(program)
+                place = shutil.which(program, path=folder)
                 rows.append(
                     (
                         program,
-                        place or "not on the PATH",
+                        place or f"not in {folder}" if folder else place or "not on the PATH",
                         "" if place else f"only {step.name} needs it",
                     )
                 )

@@ -65,7 +65,10 @@ def record(project: "Project", connection: sqlite3.Connection, outcome: Outcome)
     scratch = Path(outcome.scratch)
     home = project.folder(outcome.image)
     if outcome.trial:
-        _move(scratch, home / "trials" / outcome.trial, outcome.files)
+        place = home / "trials" / outcome.trial
+        if outcome.state == "done":  # an earlier trial of this name gives way
+            shutil.rmtree(place, ignore_errors=True)
+        _move(scratch, place, outcome.files)
         return []
     notes = list(outcome.notes)
     document = project.document(outcome.image)
