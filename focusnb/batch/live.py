@@ -100,7 +100,7 @@ def _scan(
 def _news(image: Image) -> str:
     """Tell of a new image in one line, whatever its name is."""
     error = (image.error or "").removeprefix(f"{image.name}: ")
-    return " ".join(f"{image.key} {image.name}{': ' if error else ''}{error}".split())
+    return " ".join(f"imported {image.key} {image.name}{': ' if error else ''}{error}".split())
 
 
 def _said(project: Project, error: Exception) -> str:

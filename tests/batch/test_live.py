@@ -79,7 +79,7 @@ def test_a_new_image_is_one_line_whatever_its_name(session):
     (session.folder / "a\nb.tif").write_bytes(b"")
     told = session(4)
     assert told == [told[0]]
-    assert told[0].startswith("g1/0000000005 a b.tif: the file is empty")
+    assert told[0].startswith("imported g1/0000000005 a b.tif: the file is empty")
 
 
 def test_a_dispatcher_that_cannot_live_is_not_started_over_and_over(session, monkeypatch):
