@@ -38,7 +38,7 @@ def set_own(
 ) -> None:
     """Set an image's own values by hand; a result of the same word gives way.
 
-    Runs that used a file or a result that is another one now, or made a product that was removed,
+    Runs that used a file or a result that is another one now, or made a result that was removed,
     are marked as touched; plain values need no mark: they are part of the digest of a run's settings.
     """
     for word, value in values.items():
@@ -53,8 +53,10 @@ def set_own(
         for run in document["runs"].values():
             marked = words[word].made or words[word].type == "path"
             used = marked and word in run.get("used", ()) and value != before
-            if used or (value is None and word in run.get("products", ())):
+            if used or (value is None and word in run.get("results", ())):
                 run["touched"] = True
+            if value is None and word in run.get("results", ()):
+                run["fingerprint"] = ""  # it is to be found out anew
 
 
 def write_image_json(project: "Project", image: int) -> None:

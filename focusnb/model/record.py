@@ -165,6 +165,7 @@ def _record_run(document: dict[str, Any], run: Run, home: Path) -> list[str]:
         "values": dict(run.values),
         "used": sorted({*run.values, *run.inputs}),
         "products": sorted(run.products),
+        "results": sorted(run.results),
         "started": run.started,
         "seconds": round(run.seconds, 3),
         "notes": list(run.notes),

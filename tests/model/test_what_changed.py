@@ -198,6 +198,21 @@ def test_a_product_that_is_gone_is_made_again(project, ran):
     assert (project.folder(1) / "text.txt").is_file()
 
 
+def test_a_result_that_was_set_by_hand_and_removed_is_found_out_again(project, ran):
+    process(project)
+    ran()
+    found = project[1]["letters"]
+    project.set(1, letters=99)
+    project.set(1, letters=None)
+    assert project[1]["letters"] is None
+    assert "first" in project[1].stale
+    assert "first" in project.rows()[0]["stale"]
+    process(project)
+    assert "first" in ran()
+    assert project[1]["letters"] == found
+    assert project[1].stale == []
+
+
 def test_another_file_makes_its_step_run_again(project, ran, tmp_path):
     sheet = tmp_path / "sheet.txt"
     sheet.write_text("1")
