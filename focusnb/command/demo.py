@@ -15,6 +15,7 @@ import focusnb as fn
 from focusnb.command import show
 from focusnb.command.pages import start_monitor
 from focusnb.errors import FocusError
+from focusnb.model.text import counted
 
 PATIENCE = 900.0  # seconds after which a demonstration that does not end is given up
 
@@ -197,7 +198,7 @@ def _tell(project: Any, camera: Path) -> bool:
     show.table(table, heads, right=range(1, 7))
     good = sum(bool(row["good"]) for row in rows)
     print(
-        f"\n{show.count(len(rows), 'image')}, {good} good; "
+        f"\n{counted(len(rows), 'image')}, {good} good; "
         + (
             "every bad exposure was named"
             if right

@@ -10,6 +10,7 @@ from typing import Any
 import focusnb as fn
 from focusnb.command import show
 from focusnb.errors import BadValue, FocusError
+from focusnb.model.text import counted
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -161,7 +162,7 @@ def _import(args: argparse.Namespace) -> int:
     for image in broken:
         print(f"focusnb: {image.key} {image.name}: {image.error}", file=sys.stderr)
     print(
-        f"{show.count(len(added.images), 'image')} imported"
+        f"{counted(len(added.images), 'image')} imported"
         + (f", {len(added.known)} were known" if added.known else "")
     )
     return 1 if added.refused or broken else 0
@@ -192,7 +193,7 @@ def _process(args: argparse.Namespace) -> int:
         args.images, _names(args.steps), set=show.pairs(args.set), top=args.top, force=args.force
     )
     if args.no_wait or not batches:
-        print(show.count(len(batches), "batch"), "queued")
+        print(counted(len(batches), "batch"), "queued")
         return 0
     bar = show.Progress()
     states = batches.wait(on_progress=bar)
@@ -231,7 +232,7 @@ def _queue(args: argparse.Namespace) -> None:
             if args.action == "move"
             else getattr(queue, args.action)(wanted)
         )
-        print(show.count(len(done), "batch"))
+        print(counted(len(done), "batch"))
         for number in wanted if args.batches != ["all"] else ():
             if number not in done:
                 state = queue.states([number])[number]

@@ -11,6 +11,7 @@ import focusnb as fn
 from focusnb.command import show
 from focusnb.errors import BadProject, BadValue, FocusError
 from focusnb.model.group import TRASH
+from focusnb.model.text import counted
 
 # What `focusnb library` shows when no columns are asked for.
 COLUMNS = (
@@ -247,7 +248,7 @@ def _library(args: argparse.Namespace) -> None:
         ]
         texts = [(c, words[c].show if c in words else plain) for c in columns]
         show.table([[text(r[c]) for c, text in texts] for r in records], units, right=right)
-        print(show.count(len(rows), "image"))
+        print(counted(len(rows), "image"))
 
 
 def _sorted(project: Any, rows: list[Any], key: str) -> list[Any]:
@@ -269,7 +270,7 @@ def _images(args: argparse.Namespace) -> None:
         later = project.move(images, TRASH if args.action == "trash" else args.group)
         for image in later:
             print(f"{image.key} is being processed; it is moved afterwards")
-    print(show.count(len(images), "image"))
+    print(counted(len(images), "image"))
 
 
 def _empty_trash(args: argparse.Namespace) -> None:
@@ -280,15 +281,13 @@ def _empty_trash(args: argparse.Namespace) -> None:
     if not args.yes:
         if not sys.stdin.isatty():
             raise FocusError(
-                f"{show.count(count, 'image')} would be deleted for ever; say --yes if that is meant"
+                f"{counted(count, 'image')} would be deleted for ever; say --yes if that is meant"
             )
-        answer = input(
-            f"Delete {show.count(count, 'image')} of {project.name} for ever? Write yes: "
-        )
+        answer = input(f"Delete {counted(count, 'image')} of {project.name} for ever? Write yes: ")
         if answer.strip().lower() != "yes":
             print("nothing was deleted")
             return
-    print(show.count(moves.empty_trash(project), "image"), "deleted")
+    print(counted(moves.empty_trash(project), "image"), "deleted")
 
 
 def _rebuild(args: argparse.Namespace) -> None:
@@ -297,4 +296,4 @@ def _rebuild(args: argparse.Namespace) -> None:
     project, notes = rebuild(args.project)
     for note in notes:
         print(note)
-    print(f"{project.root / 'project.db'}: {show.count(len(project), 'image')}")
+    print(f"{project.root / 'project.db'}: {counted(len(project), 'image')}")

@@ -21,13 +21,6 @@ def pairs(arguments: Iterable[str] | None) -> dict[str, str]:
     return found
 
 
-def count(number: int, one: str) -> str:
-    """Give a number with its noun: "1 batch", "2 batches"."""
-    if number == 1:
-        return f"1 {one}"
-    return f"{number} {one}{'es' if one.endswith('ch') else 's'}"
-
-
 def as_json(value: Any) -> None:
     """Print JSON."""
     print(json.dumps(value, ensure_ascii=False, indent=1, default=str))

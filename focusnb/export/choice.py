@@ -11,6 +11,7 @@ from focusnb.errors import BadValue
 from focusnb.model.group import RESERVED, TRASH
 from focusnb.model.image import Image
 from focusnb.model.project import Project
+from focusnb.model.text import counted
 
 # What RELION appends to the name of the average without dose weighting.
 UNWEIGHTED = "_noDW"
@@ -32,11 +33,10 @@ class Summary:
     left_out: tuple[tuple[str, str, str], ...] = field(default=())
 
     def __str__(self) -> str:
-        def count(number: int, one: str) -> str:
-            return f"{number} {one}{'' if number == 1 else 's'}"
-
-        text = f"{count(self.images, 'image')}, {count(self.particles, 'particle')} → {self.out}"
-        left = f"; {count(len(self.left_out), 'image')} left out" if self.left_out else ""
+        text = (
+            f"{counted(self.images, 'image')}, {counted(self.particles, 'particle')} → {self.out}"
+        )
+        left = f"; {counted(len(self.left_out), 'image')} left out" if self.left_out else ""
         return text + left
 
 
