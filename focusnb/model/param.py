@@ -1,6 +1,5 @@
 """A parameter: one word of the vocabulary, with type, unit, bounds, label and help."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -257,8 +256,3 @@ def _adapter(kind: str, size: int, low: float | None, high: float | None) -> Any
     if size > 1:
         one = Annotated[list[one], Field(min_length=size, max_length=size)]
     return TypeAdapter(one)
-
-
-def is_number(value: object) -> bool:
-    """Tell whether a value is a finite number (a bool is none)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -6,6 +6,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from focusnb.kernels.statistics import RATIO_HIGH, RATIO_LOW
+
 SILENCE = 600.0  # seconds without a new image before we speak, or five usual intervals
 FORGOTTEN = 86_400.0  # a session that ended a day ago alarms nobody
 LAST = 10  # images that make "lately"
@@ -102,7 +104,7 @@ def _ice(measured: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]) -> li
 
 def _dose(measured: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     lately, _ = _medians(measured, "dose_ratio")
-    if lately is None or 0.5 <= lately <= 1.15:
+    if lately is None or RATIO_LOW <= lately <= RATIO_HIGH:
         return []
     return [
         _warning(

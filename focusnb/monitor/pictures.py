@@ -2,14 +2,14 @@
 
 import contextlib
 import io
-import os
-import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageFilter
+
+from focusnb.formats.stack import replacing
 
 if TYPE_CHECKING:
     from focusnb.model.project import Project
@@ -55,7 +55,8 @@ def publish(
         kind = word.removeprefix("preview_")
         name = f"{row['id']:010d}-{version}-{kind}{'-blurred' if blurred else ''}.png"
         if not (folder / name).is_file():
-            write_bytes(folder / name, data[0])
+            with replacing(folder / name) as draft:
+                draft.write_bytes(data[0])
         shown.append(
             {
                 "kind": kind,
@@ -83,16 +84,6 @@ def sweep(folder: Path, keep: set[str]) -> None:
 def blur(picture: Image.Image) -> Image.Image:
     """Blur a picture so that contrast and large features stay and particles do not."""
     return picture.filter(ImageFilter.GaussianBlur(max(picture.size) * BLUR))
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees all of it or nothing."""
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _read(path: Path, *, blurred: bool) -> tuple[bytes, int, int] | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from focusnb.formats.stack import replacing
 from focusnb.pictures.palette import PAPER, rgb
 
 if TYPE_CHECKING:
@@ -28,12 +27,8 @@ def save(picture: Image.Image, path: str | Path) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     data = encode(picture)
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as draft:
+        draft.write_bytes(data)
     return path
 
 
