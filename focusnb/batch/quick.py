@@ -1,7 +1,6 @@
 """Quick: a file goes through steps without a project."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +11,7 @@ from focusnb.batch import facts
 from focusnb.batch.task import Task, run
 from focusnb.errors import BrokenFile, FocusError
 from focusnb.formats import mdoc
-from focusnb.model import workflow
+from focusnb.model import host, workflow
 from focusnb.model.registry import Registry
 from focusnb.model.settings import Settings, user_file, user_scripts, write_text
 from focusnb.model.values import Values
@@ -113,7 +112,7 @@ def _run(
             values=known,
             scripts=tuple(str(f) for f in registry.script_folders),
             force=True,
-            threads=os.cpu_count() or 1,
+            threads=host.cores(),
             time_limit=float(values["time_limit"]),
             notes=tuple(brought),
         ),

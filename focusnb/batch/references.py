@@ -25,7 +25,7 @@ def keep(project: Project, path: Path, word: str) -> str:
         if word == "gain":
             formats.open(path).close()
         else:
-            defect_format.read(path)
+            defect_format.check(path)
     except FocusError as error:
         raise BadValue(f"{word}: {error}") from None
     name = f"{FOLDER}/{_digest(path, *_stamp(path))}{path.suffix.lower()}"

@@ -15,6 +15,7 @@ import psutil
 
 from focusnb.batch.task import Task, run
 from focusnb.errors import QueueError
+from focusnb.model import host
 from focusnb.model.record import Outcome
 
 Work = Callable[[Task], Outcome]
@@ -53,9 +54,7 @@ class Workers(Protocol):
 
 def share(processors: int = 0, threads: int = 0) -> tuple[int, int]:
     """Give processors and threads per processor; 0 is as many as this computer can bear."""
-    cores = psutil.cpu_count() or 1
-    with contextlib.suppress(AttributeError):  # not on macOS
-        cores = len(os.sched_getaffinity(0))
+    cores = host.cores()
     memory = psutil.virtual_memory().total
     processors = processors or max(1, min(cores, int(memory / MEMORY)))
     return processors, threads or max(1, cores // processors)

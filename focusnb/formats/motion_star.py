@@ -50,6 +50,8 @@ class MotionFile:
     first_frame: int = 1  # counted from 1
     gain_name: str | None = None
     defect_file: str | None = None
+    eer_upsampling: int | None = None  # of an EER file, with the frames that one fraction holds
+    eer_grouping: int | None = None
     hot_pixels: NDArray[np.int64] = field(default_factory=_no_pixels)
     model: Floats | None = None
     local_shifts: Floats | None = None
@@ -60,8 +62,6 @@ def write(path: str | Path, motion: MotionFile) -> Path:
 
     Raises BadValue when shifts and frames, or the model's coefficients, have the wrong number.
     """
-    import pandas as pd
-
     shifts = np.asarray(motion.shifts, np.float64)
     if shifts.shape != (motion.frames, 2):
         raise BadValue(
@@ -87,12 +87,17 @@ def write(path: str | Path, motion: MotionFile) -> Path:
         "rlnMicrographPreExposure": float(motion.pre_exposure),
         "rlnVoltage": float(motion.voltage),
         "rlnMicrographStartFrame": motion.first_frame,
+    }
+    if motion.eer_grouping:
+        general["rlnEERUpsampling"] = motion.eer_upsampling or 1
+        general["rlnEERGrouping"] = motion.eer_grouping
+    general |= {
         "rlnMotionModelVersion": 0 if motion.model is None else 1,
     }
     stored = _stored(shifts, motion.pixel_size)
     blocks: dict[str, Any] = {
         "general": general,
-        "global_shift": pd.DataFrame(
+        "global_shift": star.Loop(
             {
                 "rlnMicrographFrameNumber": np.arange(1, motion.frames + 1),
                 "rlnMicrographShiftX": stored[:, 0],
@@ -104,13 +109,13 @@ def write(path: str | Path, motion: MotionFile) -> Path:
         blocks["local_motion_model"] = _model(Path(path), motion.model, motion.pixel_size)
     hot = np.asarray(motion.hot_pixels).reshape(-1, 2)
     if len(hot):
-        blocks["hot_pixels"] = pd.DataFrame(
+        blocks["hot_pixels"] = star.Loop(
             {"rlnCoordinateX": hot[:, 0].astype(float), "rlnCoordinateY": hot[:, 1].astype(float)}
         )
     if motion.local_shifts is not None:
         local = np.asarray(motion.local_shifts, np.float64).reshape(-1, 5)
         moved = _stored(local[:, 3:], motion.pixel_size)
-        blocks["local_shift"] = pd.DataFrame(
+        blocks["local_shift"] = star.Loop(
             {
                 "rlnMicrographFrameNumber": local[:, 0].astype(int) + 1,
                 "rlnCoordinateX": local[:, 1],
@@ -128,16 +133,14 @@ def _stored(movement: Floats, pixel_size: float) -> Floats:
     return np.where(np.isnan(stored), NOT_OBSERVED, stored)
 
 
-def _model(path: Path, model: Floats, pixel_size: float) -> "pd.DataFrame":
-    import pandas as pd
-
+def _model(path: Path, model: Floats, pixel_size: float) -> star.Loop:
     coefficients = -np.asarray(model, np.float64) / pixel_size + 0.0
     if coefficients.shape != (COEFFICIENTS,) or not np.isfinite(coefficients).all():
         raise BadValue(
             f"{path.name}: a motion model has {COEFFICIENTS} finite coefficients, "
             f"this one has the shape {coefficients.shape}"
         )
-    return pd.DataFrame(
+    return star.Loop(
         {
             "rlnMotionModelCoeffsIdx": np.arange(COEFFICIENTS),
             "rlnMotionModelCoeff": coefficients,
@@ -188,6 +191,8 @@ def read(path: str | Path) -> MotionFile:
             first_frame=int(general.get("rlnMicrographStartFrame", 1)),
             gain_name=str(general.get("rlnMicrographGainName", "")) or None,
             defect_file=str(general.get("rlnMicrographDefectFile", "")) or None,
+            eer_upsampling=_whole(general, "rlnEERUpsampling"),
+            eer_grouping=_whole(general, "rlnEERGrouping"),
             hot_pixels=_hot_pixels(blocks),
             model=model,
             local_shifts=_local(blocks, pixel_size),
@@ -196,6 +201,10 @@ def read(path: str | Path) -> MotionFile:
         if isinstance(error, BrokenFile):
             raise
         raise BrokenFile(f"{path}: not RELION's file of a movie: {error!r}") from error
+
+
+def _whole(general: dict[str, Any], label: str) -> int | None:
+    return int(general[label]) if label in general else None
 
 
 def _table(blocks: dict[str, star.Block], name: str) -> "pd.DataFrame":

@@ -2,8 +2,10 @@
 
 Frames are read from the open file, not mapped into memory: a file that shrinks under a memory map,
 as a movie that is copied a second time does, ends the whole process instead of raising an error.
+Each read names its place in the file, so that several threads read at the same time.
 """
 
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,22 +19,20 @@ from focusnb.errors import BadValue, BrokenFile
 from focusnb.formats import mrc_extended, mrc_header
 from focusnb.formats.stack import Stack, replacing
 
+PIECE = 1 << 30  # bytes read in one call; the systems refuse 2³¹
 
-class MrcStack(Stack):
-    """The sections of an MRC file.
 
-    Besides what every stack has: `labels`, the texts in the header.
+class Sections(Stack):
+    """What lies behind an MRC header, wherever its bytes come from.
+
+    layout: from the header. extended: the bytes between header and pixels.
     """
 
-    def __init__(self, path: Path) -> None:
-        layout = mrc_header.read(path)
+    def __init__(self, path: Path, layout: mrc_header.Layout, extended: bytes) -> None:
         header, notes = layout.header, list(layout.notes)
-        with path.open("rb") as file:
-            file.seek(mrc_header.SIZE)
-            extended = file.read(layout.start - mrc_header.SIZE)
         kind = bytes(header["exttyp"])
-        facts, warnings = mrc_extended.facts(kind, extended, header, layout.order, layout.shape[0])
-        notes += warnings
+        facts, strange = mrc_extended.facts(kind, extended, header, layout.order, layout.shape[0])
+        notes += strange
         pixel_size = mrc_header.pixel_size(header, notes)
         if isinstance(told := facts.pop("pixel_size", None), float):
             pixel_size = round(told, 6)
@@ -44,28 +44,44 @@ class MrcStack(Stack):
             facts=facts,
             notes=notes,
         )
-        self.labels = mrc_header.labels(header)
         self._layout = layout
+
+    def _pixels(self, stored: NDArray[np.uint8]) -> NDArray[Any]:
+        """The frame (y, x) that these bytes (y, bytes of a row) are; they may become part of it."""
+        if self._layout.nibbles:
+            return _unpack(stored, self.shape[2])
+        return stored.view(self._layout.dtype).astype(self.dtype, copy=False)
+
+
+class MrcStack(Sections):
+    """The sections of an MRC file.
+
+    Besides what every stack has: `labels`, the texts in the header.
+    """
+
+    def __init__(self, path: Path) -> None:
+        layout = mrc_header.read(path)
+        with path.open("rb") as file:
+            file.seek(mrc_header.SIZE)
+            extended = file.read(layout.start - mrc_header.SIZE)
+        super().__init__(path, layout, extended)
+        self.labels = mrc_header.labels(layout.header)
         self._file = path.open("rb", buffering=0)
 
     def _frame(self, index: int) -> NDArray[Any]:
         if self._file.closed:
             raise ValueError(f"{self.path}: the file is closed")
-        layout = self._layout
-        _, y, x = layout.shape
-        stored = np.empty((y, layout.row), np.uint8)
-        self._file.seek(layout.start + index * stored.nbytes)
+        stored = np.empty((self.shape[1], self._layout.row), np.uint8)
+        start = self._layout.start + index * stored.nbytes
         view, done = stored.reshape(-1).data, 0
         while done < stored.nbytes:
-            count = self._file.readinto(view[done:])
+            count = os.preadv(self._file.fileno(), [view[done : done + PIECE]], start + done)
             if not count:
                 raise BrokenFile(
                     f"{self.path}: ended within frame {index}; it became shorter after it was opened"
                 )
             done += count
-        if layout.nibbles:
-            return _unpack(stored, x)
-        return stored.view(layout.dtype).astype(self.dtype, copy=False)
+        return self._pixels(stored)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -109,22 +125,36 @@ class Mrc:
 
         Floats become mode 2, bytes without sign mode 6 (mode 0 has one), complex numbers mode 4.
         """
-        pixels = _writable(path, array)
-        texts = [label] if isinstance(label, str) else list(label or ["wrote this file"])
-        texts[-1] = mrc_header.signed(texts[-1])
-        with replacing(path) as draft, mrcfile.new(draft, overwrite=True) as file:
-            with warnings.catch_warnings():  # mrcfile warns of NaN, which are the caller's affair
-                warnings.simplefilter("ignore", RuntimeWarning)
-                file.set_data(pixels)
-            if pixels.ndim == 3:
-                file.set_image_stack()
-            if pixel_size is not None:
-                file.voxel_size = pixel_size
-            kept = mrc_header.push(tuple(texts))
-            file.header.label = b""
-            file.header.label[: len(kept)] = kept
-            file.header.nlabl = len(kept)
-        return path
+        return write(path, array, pixel_size, label)
+
+
+def write(
+    path: Path,
+    array: NDArray[Any],
+    pixel_size: float | None,
+    label: str | Sequence[str] | None,
+    compression: str | None = None,
+) -> Path:
+    """Write as `Mrc.write` does; compression: None or "bzip2"."""
+    pixels = _writable(path, array)
+    texts = [label] if isinstance(label, str) else list(label or ["wrote this file"])
+    texts[-1] = mrc_header.signed(texts[-1])
+    with (
+        replacing(path) as draft,
+        mrcfile.new(draft, compression=compression, overwrite=True) as file,
+    ):
+        with warnings.catch_warnings():  # mrcfile warns of NaN, which are the caller's affair
+            warnings.simplefilter("ignore", RuntimeWarning)
+            file.set_data(pixels)
+        if pixels.ndim == 3:
+            file.set_image_stack()
+        if pixel_size is not None:
+            file.voxel_size = pixel_size
+        kept = mrc_header.push(tuple(texts))
+        file.header.label = b""
+        file.header.label[: len(kept)] = kept
+        file.header.nlabl = len(kept)
+    return path
 
 
 def _writable(path: Path, array: NDArray[Any]) -> NDArray[Any]:

@@ -6,7 +6,7 @@ and flags as in https://bio3d.colorado.edu/imod/doc/mrc_format.txt.
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -69,9 +69,16 @@ def plausible(head: bytes, size: int) -> bool:
 
 def read(path: Path) -> Layout:
     """The layout of a file, whose claims have been compared with the file's size."""
-    size = path.stat().st_size
     with path.open("rb") as file:
-        head = file.read(SIZE)
+        return layout(path, file.read(SIZE), path.stat().st_size)
+
+
+def layout(path: Path, head: bytes, size: int, *, packed: int | None = None) -> Layout:
+    """The layout that the first 1024 bytes claim, compared with the `size` of the file in bytes.
+
+    packed: bytes of a compressed file, of which `size` is only the most that it can hold.
+    """
+    held = f"the file has {size}" if packed is None else f"{packed} compressed ones never hold that"
     if len(head) < SIZE:
         raise BrokenFile(
             f"{path}: {len(head)} bytes are no whole MRC header (1024 bytes); "
@@ -91,24 +98,24 @@ def read(path: Path) -> Layout:
     if not 0 <= extended <= size:
         raise BrokenFile(
             f"{path}: the header claims an extended header of {extended} bytes "
-            f"in a file of {size} bytes"
+            f"in a file of {packed or size} bytes"
         )
     dtype, nibbles, row, x = _pixels(header, order, x, mode)
-    layout = Layout((z, y, x), dtype, nibbles, row, SIZE + extended, header, order, ())
-    needed = layout.start + layout.bytes
+    found = Layout((z, y, x), dtype, nibbles, row, SIZE + extended, header, order, ())
+    needed = found.start + found.bytes
     if size < needed:
         raise BrokenFile(
-            f"{path}: the header claims {x} × {y} pixels × {z} frames, {needed} bytes, but the "
-            f"file has {size}; it was cut short, is still being written, or its header is wrong"
+            f"{path}: the header claims {x} × {y} pixels × {z} frames, {needed} bytes, but "
+            f"{held}; it was cut short, is still being written, or its header is wrong"
         )
-    if size > needed:
+    if size > needed and packed is None:
         notes.append(f"{size - needed} bytes after the last frame are not read")
     if head[208:211] != b"MAP":
         notes.append("the header has no 'MAP ' mark, as before the year 2000")
     axes = tuple(int(header[word]) for word in ("mapc", "mapr", "maps"))
     if axes not in ((1, 2, 3), (0, 0, 0)):
         notes.append(f"the header names its axes {axes}; they are read as columns, rows, frames")
-    return Layout((z, y, x), dtype, nibbles, row, layout.start, header, order, tuple(notes))
+    return replace(found, notes=tuple(notes))
 
 
 def _row(x: int, mode: int) -> int:

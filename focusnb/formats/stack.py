@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 class Stack(ABC):
     """The frames of one file, row 0 at the bottom; only the header is read until one is asked for.
 
+    Several threads may call `frame` at the same time, so that frames are decoded ahead.
+
     Attributes
     ----------
     path : Path
@@ -53,9 +55,13 @@ class Stack(ABC):
             raise IndexError(f"{self.path}: there is no frame {index}, it has {count}")
         return self._frame(index % count)
 
+    def read_into(self, index: int, room: NDArray[Any]) -> None:
+        """Put frame `index` into `room` (y, x), of its own dtype: quicker for many frames."""
+        room[...] = self.frame(index)
+
     @abstractmethod
     def _frame(self, index: int) -> NDArray[Any]:
-        """Frame `index`, which exists."""
+        """Frame `index`, which exists; called from several threads at the same time."""
 
     @abstractmethod
     def close(self) -> None:

@@ -10,7 +10,7 @@ therefore such words are put aside before it reads and put back afterwards.
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -151,8 +151,14 @@ def _words(path: Path, number: int, line: str, expected: int, aside: _Aside) -> 
     return " ".join(words)
 
 
-def write(path: str | Path, blocks: Mapping[str, "pd.DataFrame | Mapping[str, Any]"]) -> Path:
-    """Write blocks by name, in one stroke: a DataFrame as a loop, a mapping as a list.
+class Loop(dict[str, Iterable[Any]]):
+    """A table to be written, its columns by label: what a DataFrame is, without loading pandas."""
+
+
+def write(
+    path: str | Path, blocks: Mapping[str, "pd.DataFrame | Loop | Mapping[str, Any]"]
+) -> Path:
+    """Write blocks by name, in one stroke: a DataFrame or `Loop` as a loop, a mapping as a list.
 
     Texts are quoted where they must be. Raises BadValue for one that RELION could not read again
     (a line break, a control character, two blanks in a row): `tame` makes it holdable.
@@ -164,7 +170,9 @@ def write(path: str | Path, blocks: Mapping[str, "pd.DataFrame | Mapping[str, An
     return path
 
 
-def _block(path: Path, name: str, block: "pd.DataFrame | Mapping[str, Any]") -> Iterator[str]:
+def _block(
+    path: Path, name: str, block: "pd.DataFrame | Loop | Mapping[str, Any]"
+) -> Iterator[str]:
     if name and not LABEL.match(name):
         raise BadValue(f"{path.name}: a block cannot be called {name!r}; use letters and digits")
     labels: Sequence[str] = list(block.keys())
@@ -172,7 +180,7 @@ def _block(path: Path, name: str, block: "pd.DataFrame | Mapping[str, Any]") -> 
         if not isinstance(label, str) or not LABEL.match(label):
             raise BadValue(f"{path.name}: a label cannot be {label!r}; use letters and digits")
     yield from ("", f"# version {VERSION}", "", f"data_{name}", "")
-    if isinstance(block, Mapping):
+    if isinstance(block, Mapping) and not isinstance(block, Loop):
         wide = max((len(label) for label in labels), default=0) + 4
         for label in labels:
             yield f"_{label:<{wide}} {_text(path, label, block[label])}"
@@ -210,7 +218,7 @@ def quote(text: str) -> str:
         )
     risky = (
         not text
-        or " " in text
+        or any(sign.isspace() for sign in text)  # blanks of all alphabets part words
         or text[0] in "\"'#_;"
         or text.startswith(("data_", "loop_"))
         or NUMBER.match(text)

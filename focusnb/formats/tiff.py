@@ -4,6 +4,7 @@ The first row of a TIFF is the top of the picture; row 0 of an array is its bott
 """
 
 import logging
+import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,6 +53,7 @@ class TiffStack(Stack):
             notes=notes,
         )
         self._sheets = pages
+        self._lock = threading.Lock()
 
     def _pages(self, path: Path, offsets: list[int]) -> list[tifffile.TiffPage]:
         """All pages, after their claims have been compared with each other and with the file."""
@@ -74,7 +76,19 @@ class TiffStack(Stack):
             pages.append(page)
         return pages
 
+    def read_into(self, index: int, room: NDArray[Any]) -> None:
+        """Decode frame `index` straight into its place: the memory of each costs as much time again."""
+        if room.shape != self.shape[1:] or room.dtype != self.dtype:
+            super().read_into(index, room)
+        else:
+            self._decode(index % len(self), room[::-1])
+
     def _frame(self, index: int) -> NDArray[Any]:
+        room = np.empty(self.shape[1:], self.dtype)
+        self._decode(index, room[::-1])
+        return room
+
+    def _decode(self, index: int, top_down: NDArray[Any]) -> None:
         page = self._sheets[index]
         if self._file.filehandle.closed:
             raise ValueError(f"{self.path}: the file is closed")
@@ -84,12 +98,15 @@ class TiffStack(Stack):
                 f"{self.path}: ends within frame {index}; it became shorter after it was opened"
             )
         try:
-            top_down = page.asarray(maxworkers=1)
+            # bytes are read under the lock, decoded outside of it
+            if page.compression == 1:  # read in one piece, which cannot be turned on the way
+                top_down[...] = page.asarray(maxworkers=1, lock=self._lock)
+            else:
+                page.asarray(out=top_down, maxworkers=1, lock=self._lock)
         except Exception as error:  # each codec has errors of its own
             raise BrokenFile(
                 f"{self.path}: frame {index} of {len(self)} cannot be decoded: {error}"
             ) from error
-        return np.ascontiguousarray(top_down[::-1])
 
     def close(self) -> None:
         """Let go of the file."""

@@ -46,6 +46,42 @@ def chain(path: Path) -> list[int]:
     return found
 
 
+def values(path: Path, tag: int, *, most: int) -> list[int | None]:
+    """The number that a tag has in each of the first pages, at most so many; None where it has none.
+
+    Pages that cannot be read end the list. Raises BrokenFile when the first cannot.
+    """
+    size = path.stat().st_size
+    found: list[int | None] = []
+    with path.open("rb") as file:
+        head = file.read(16)
+        order = "<" if head[:2] == b"II" else ">"
+        big = head[2:4] in (b"+\0", b"\0+")
+        pointer, count, entry = (
+            (f"{order}Q", f"{order}Q", 20) if big else (f"{order}I", f"{order}H", 12)
+        )
+        place = _number(path, pointer, head[8 if big else 4 :])
+        while place and len(found) < most:
+            if place >= size:
+                if found:
+                    break
+                raise _cut(path, 0, size)
+            file.seek(place)
+            entries = _number(path, count, file.read(struct.calcsize(count)), len(found), size)
+            table = file.read(min(entries, 4096) * entry)
+            found.append(None)
+            for start in range(0, len(table) - entry + 1, entry):
+                code, kind = struct.unpack_from(f"{order}HH", table, start)
+                if code == tag and kind in (3, 4):  # a short or a long number
+                    form = f"{order}{'H' if kind == 3 else 'I'}"
+                    found[-1] = struct.unpack_from(form, table, start + (12 if big else 8))[0]
+            following = file.read(struct.calcsize(pointer))
+            if len(following) < struct.calcsize(pointer):
+                break
+            place = _number(path, pointer, following, len(found), size)
+    return found
+
+
 def _number(path: Path, form: str, text: bytes, number: int = 0, size: int = 0) -> int:
     length = struct.calcsize(form)
     if len(text) < length:

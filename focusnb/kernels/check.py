@@ -1,17 +1,19 @@
 """What a picture must be before anything is computed from it: two axes, finite, not constant."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from focusnb.errors import BadData
+from focusnb.kernels import arrays
+from focusnb.kernels.arrays import Array
 
 
-def picture(values: ArrayLike, *, smallest: int = 32, what: str = "the picture") -> NDArray:
+def picture(values: ArrayLike, *, smallest: int = 32, what: str = "the picture") -> Array:
     """The picture as float32, refused with a sentence when nothing can be computed from it.
 
     Parameters
     ----------
-    values : (y, x)
+    values : (y, x), of NumPy or another array module
     smallest : shortest side that is accepted, pixels
     what : how the message calls it, e.g. "frame 3"
 
@@ -20,20 +22,23 @@ def picture(values: ArrayLike, *, smallest: int = 32, what: str = "the picture")
     BadData
         When it is not two-dimensional, too small, not of real numbers, not finite or constant.
     """
-    array = np.asarray(values)
+    array = np.asarray(values) if arrays.is_numpy(values) else values
     if array.ndim != 2:
-        raise BadData(f"{what} has the shape {array.shape}; one picture with two axes is needed")
+        raise BadData(
+            f"{what} has the shape {tuple(array.shape)}; one picture with two axes is needed"
+        )
     if min(array.shape) < smallest:
         raise BadData(
             f"{what} has {array.shape[1]} × {array.shape[0]} pixels; "
             f"at least {smallest} × {smallest} are needed"
         )
-    if array.dtype.kind not in "biuf":
+    if not arrays.is_real(array):
         raise BadData(f"{what} has pixels of type {array.dtype}; real numbers are needed")
-    array = array.astype(np.float32, copy=False)
-    low, high = array.min(), array.max()  # NaN and infinity survive both, at no cost of memory
+    array = arrays.as_float(array)
+    xp = arrays.module(array)
+    low, high = float(xp.min(array)), float(xp.max(array))  # NaN and infinity survive both
     if not (np.isfinite(low) and np.isfinite(high)):
-        bad = int(array.size - np.isfinite(array).sum())
+        bad = int((~np.isfinite(arrays.to_numpy(array))).sum())
         raise BadData(
             f"{what} has {bad} pixels that are NaN or infinite; "
             "check the gain reference, or the program that wrote it"

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from focusnb.errors import BadData
 
+STRIP = 256  # rows that are looked at together: they stay in the processor's cache
+
 
 def mask(defects: Iterable, shape: tuple[int, int]) -> NDArray:
     """Bad pixels of a list of rectangles: bool (y, x).
@@ -52,23 +54,65 @@ def hot_pixels(total: ArrayLike, *, sigma: float = 6.0) -> NDArray:
     sigma : standard deviations
     """
     array = np.asarray(total, np.float32)
-    root = 2 * np.sqrt(np.maximum(array, 0) + np.float32(0.375))
-    around = (scipy.ndimage.uniform_filter(root, 5) * 25 - root) / 24
-    difference = root - around
-    quarter, three = np.percentile(difference[:: max(1, array.shape[0] // 512)], [25, 75])
+    strips = range(0, array.shape[0], STRIP)
+    some = [_unlike(array[top : top + STRIP])[0] for top in strips[:: max(1, len(strips) // 12)]]
+    quarter, three = np.percentile(np.concatenate([s.ravel()[::3] for s in some]), [25, 75])
     limit = sigma * max((three - quarter) / 1.349, 1.0)  # quartiles of a normal: 1.349 sd apart
-    # a hot neighbour raises the mean around a pixel: candidates by the mean, verdict by the median
-    y, x = np.nonzero((difference > limit / 2) | ((array <= 0) & (difference < -limit / 2)))
-    difference = root[y, x] - _median_around(root, y, x)
+    found = []
+    for top in strips:
+        # a hot neighbour raises the mean around a pixel: candidates by the mean, verdict by the median
+        difference, counted = _unlike(array[top : top + STRIP])
+        y, x = np.nonzero((difference > limit / 2) | (~counted & (difference < -limit / 2)))
+        found.append(np.stack([x, y + top], axis=1))
+    x, y = np.concatenate(found).T
+    if not x.size:
+        return np.zeros((0, 2), np.intp)
+    difference = _root(array[y, x]) - _median_around(array, y, x)
     bad = (difference > limit) | ((array[y, x] <= 0) & (difference < -limit))
     return np.stack([x[bad], y[bad]], axis=1)
 
 
-def _median_around(array: NDArray, y: NDArray, x: NDArray) -> NDArray:
-    """Median of the 24 neighbours of each of the points (y, x), mirrored at the border."""
-    wide = np.pad(array, 2, mode="reflect")
-    steps = [(j, i) for j in range(5) for i in range(5) if (j, i) != (2, 2)]
-    return np.median([wide[y + j, x + i] for j, i in steps], axis=0)
+def _root(counts: NDArray) -> NDArray:
+    """Anscombe's root of counts, float32."""
+    return 2 * np.sqrt(np.maximum(counts, 0) + np.float32(0.375))
+
+
+def _unlike(strip: NDArray) -> tuple[NDArray, NDArray]:
+    """How far the roots lie above the mean of those around, and which pixels counted anything."""
+    root = _root(strip)
+    return root - _around(root), strip > 0
+
+
+def _around(array: NDArray, side: int = 8) -> NDArray:
+    """For each pixel the mean of the side × side pixels it lies among: (y, x)."""
+    h, w = array.shape
+    if min(h, w) < side:
+        return np.full_like(array, array.mean())
+    tall, wide = h // side * side, w // side * side
+    means = np.add.reduce([array[i:tall:side, :wide] for i in range(side)])
+    means = np.add.reduce([means[:, i::side] for i in range(side)]) / np.float32(side * side)
+    rows = np.minimum(np.arange(h) // side, means.shape[0] - 1)
+    columns = np.minimum(np.arange(w) // side, means.shape[1] - 1)
+    return means[rows][:, columns]
+
+
+def _median_around(counts: NDArray, y: NDArray, x: NDArray) -> NDArray:
+    """Median root of the 24 neighbours of each of the points (y, x), mirrored at the border."""
+    steps = [(j, i) for j in range(-2, 3) for i in range(-2, 3) if (j, i) != (0, 0)]
+    near = [
+        counts[_mirrored(y + j, counts.shape[0]), _mirrored(x + i, counts.shape[1])]
+        for j, i in steps
+    ]
+    return _root(np.median(near, axis=0))
+
+
+def _mirrored(index: NDArray, size: int) -> NDArray:
+    """Indices outside of 0 … size − 1 mirrored at the border pixel."""
+    return np.clip(
+        np.where(index < 0, -index, np.where(index >= size, 2 * size - 2 - index, index)),
+        0,
+        size - 1,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +122,7 @@ class Bad:
     mask: NDArray  # bool (y, x)
     y: NDArray
     x: NDArray
-    nearest: tuple[NDArray, NDArray]  # row and column of the good pixel nearest to each
+    nearest: tuple[NDArray, NDArray]  # row and column of a good pixel near to each
 
 
 def prepare(bad: ArrayLike) -> Bad:
@@ -87,17 +131,21 @@ def prepare(bad: ArrayLike) -> Bad:
     Raises BadData when no pixel is good.
     """
     mask = np.asarray(bad, bool)
-    if mask.all():
-        raise BadData("every pixel is declared bad; check the list of defects")
     y, x = np.nonzero(mask)
     if y.size == 0:
         return Bad(mask, y, x, (y, x))
-    near = scipy.ndimage.distance_transform_edt(mask, return_distances=False, return_indices=True)
-    return Bad(mask, y, x, (near[0][y, x], near[1][y, x]))
+    if y.size == mask.size:
+        raise BadData("every pixel is declared bad; check the list of defects")
+    steps = np.array([(j, i) for j in (-1, 0, 1) for i in (-1, 0, 1) if (j, i) != (0, 0)])
+    edge = (np.stack([y, x], axis=1)[:, None] + steps).reshape(-1, 2)
+    edge = edge[((edge >= 0) & (edge < mask.shape)).all(axis=1)]
+    edge = np.unique(edge[~mask[edge[:, 0], edge[:, 1]]], axis=0)  # good pixels beside bad ones
+    _, number = scipy.spatial.cKDTree(edge).query(np.stack([y, x], axis=1))
+    return Bad(mask, y, x, (edge[number, 0], edge[number, 1]))
 
 
 def repair(frame: ArrayLike, bad: ArrayLike | Bad, *, rng: np.random.Generator) -> NDArray:
-    """The frame with bad pixels replaced by values of good pixels nearby: float32 (y, x).
+    """The frame with bad pixels replaced by values of good pixels nearby: (y, x), of its own type.
 
     A value drawn from the neighbourhood, not its mean, keeps the noise what it is elsewhere (a
     smooth patch would correlate with itself in every frame). What lies inside a wide defect is
@@ -109,25 +157,49 @@ def repair(frame: ArrayLike, bad: ArrayLike | Bad, *, rng: np.random.Generator) 
     bad : bool (y, x), or what `prepare` made of it: quicker for many frames
     rng : where the draws come from; the same generator state gives the same result
     """
-    out = np.array(frame, np.float32)
-    if not isinstance(bad, Bad):
-        bad = prepare(bad)
-    if bad.mask.shape != out.shape:
+    out = np.array(frame)
+    mend(out, bad if isinstance(bad, Bad) else prepare(bad), rng=rng)
+    return out
+
+
+def mend(frame: NDArray, bad: Bad, *, rng: np.random.Generator) -> None:
+    """Replace the bad pixels of a frame (y, x) in place, as `repair` does."""
+    if bad.mask.shape != frame.shape:
         raise BadData(
-            f"the mask of bad pixels has the shape {bad.mask.shape}, the frame {out.shape}"
+            f"the mask of bad pixels has the shape {bad.mask.shape}, the frame {frame.shape}"
         )
     y, x = bad.y, bad.x
     todo, from_y, from_x = np.arange(y.size), y, x
     for attempt in range(8):
         if todo.size == 0:
-            return out
+            return
         if attempt == 3:  # what is left lies inside a wide defect: go to the nearest good pixel
             from_y, from_x = bad.nearest
         offset = rng.integers(-4, 5, size=(2, todo.size))
-        j = np.clip(from_y[todo] + offset[0], 0, out.shape[0] - 1)
-        i = np.clip(from_x[todo] + offset[1], 0, out.shape[1] - 1)
+        j = np.clip(from_y[todo] + offset[0], 0, frame.shape[0] - 1)
+        i = np.clip(from_x[todo] + offset[1], 0, frame.shape[1] - 1)
         good = ~bad.mask[j, i]
-        out[y[todo[good]], x[todo[good]]] = out[j[good], i[good]]
+        frame[y[todo[good]], x[todo[good]]] = frame[j[good], i[good]]
         todo = todo[~good]
-    out[y[todo], x[todo]] = out[from_y[todo], from_x[todo]]
+    frame[y[todo], x[todo]] = frame[from_y[todo], from_x[todo]]
+
+
+def repair_gain(gain: ArrayLike, bad: Bad, *, reach: int = 4) -> NDArray:
+    """The gain reference with bad pixels given the mean factor of good pixels around: float32 (y, x).
+
+    A bad pixel takes a count from a neighbour (`repair`, before the gain is applied): multiplied
+    with this factor it is, on average, what the neighbours are.
+    """
+    out = np.array(gain, np.float32)
+    y, x = bad.y, bad.x
+    total, count = np.zeros(y.size), np.zeros(y.size)
+    for j in range(-reach, reach + 1):
+        for i in range(-reach, reach + 1):
+            row = np.clip(y + j, 0, out.shape[0] - 1)
+            column = np.clip(x + i, 0, out.shape[1] - 1)
+            good = ~bad.mask[row, column]
+            total += np.where(good, out[row, column], 0)
+            count += good
+    near = out[bad.nearest] if y.size else total
+    out[y, x] = np.where(count > 0, total / np.maximum(count, 1), near)
     return out

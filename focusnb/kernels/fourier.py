@@ -9,19 +9,25 @@ import scipy  # its parts take long to load: that happens when one is first used
 from numpy.typing import ArrayLike, NDArray
 
 from focusnb.errors import BadData
+from focusnb.kernels import arrays
+from focusnb.kernels.arrays import Array
 
 
-def transform(picture: ArrayLike, *, workers: int = 1) -> NDArray:
+def transform(picture: ArrayLike, *, workers: int = 1) -> Array:
     """Half spectrum of real pictures: (..., y, x) -> (..., y, x // 2 + 1), complex64."""
-    array = np.asarray(picture)
-    if array.dtype not in (np.float32, np.float64):
-        array = array.astype(np.float32)
-    return scipy.fft.rfft2(array, workers=workers)
+    return arrays.rfft2(_real(picture), workers=workers)
 
 
-def inverse(spectrum: NDArray, shape: tuple[int, int], *, workers: int = 1) -> NDArray:
+def _real(picture: ArrayLike) -> Array:
+    """Pictures as numbers that can be transformed: float32, NumPy's also float64."""
+    if arrays.is_numpy(picture) and np.asarray(picture).dtype == np.float64:
+        return np.asarray(picture)
+    return arrays.as_float(picture)
+
+
+def inverse(spectrum: Array, shape: tuple[int, int], *, workers: int = 1) -> Array:
     """Pictures of shape (y, x) from half spectra."""
-    return scipy.fft.irfft2(spectrum, s=shape, workers=workers)
+    return arrays.irfft2(spectrum, shape, workers=workers)
 
 
 def frequency_grid(shape: tuple[int, int], pixel_size: float = 1.0) -> tuple[NDArray, NDArray]:
@@ -46,12 +52,13 @@ def multiplicity(shape: tuple[int, int]) -> NDArray:
     return count
 
 
-def _mirrored(column: NDArray) -> NDArray:
+def _mirrored(column: Array) -> Array:
     """The values at (−sy, −sx) of the column at (sy, sx) of a real picture's spectrum."""
-    return np.conj(np.roll(column[..., ::-1], 1, axis=-1))
+    xp = arrays.module(column)
+    return xp.conj(xp.roll(xp.flip(column, axis=-1), 1, axis=-1))
 
 
-def resize_spectrum(spectrum: NDArray, old: tuple[int, int], new: tuple[int, int]) -> NDArray:
+def resize_spectrum(spectrum: Array, old: tuple[int, int], new: tuple[int, int]) -> Array:
     """Half spectrum of the same pictures sampled with another number of pixels; mean kept.
 
     Cropping to an even side adds the two frequencies that both become Nyquist's, padding an even
@@ -65,40 +72,95 @@ def resize_spectrum(spectrum: NDArray, old: tuple[int, int], new: tuple[int, int
     """
     if tuple(old) == tuple(new):
         return spectrum
+    spectrum = _resize_columns(spectrum, old[1], new[1])
+    spectrum = _resize_rows(spectrum, old[0], new[0])
     (old_y, old_x), (new_y, new_x) = old, new
-    out = np.zeros((*spectrum.shape[:-2], new_y, new_x // 2 + 1), spectrum.dtype)
-    rows, columns = min(old_y, new_y), min(old_x, new_x)
-    width, half = columns // 2 + 1, (rows + 1) // 2
-    out[..., :half, :width] = spectrum[..., :half, :width]
-    if rows > half:
-        below = rows // 2
-        out[..., new_y - below :, :width] = spectrum[..., old_y - below :, :width]
-    if rows % 2 == 0 and new_y < old_y:  # rows ±n/2 of the large one meet in row n/2
-        out[..., rows // 2, :width] += spectrum[..., rows // 2, :width]
-    elif rows % 2 == 0 and new_y > old_y:
-        out[..., new_y - rows // 2, :width] *= 0.5
-        out[..., rows // 2, :width] = out[..., new_y - rows // 2, :width]
-    if columns % 2 == 0 and new_x < old_x:
-        out[..., width - 1] += _mirrored(out[..., width - 1])
-    elif columns % 2 == 0 and new_x > old_x:
-        out[..., width - 1] *= 0.5
-    out *= (new_y * new_x) / (old_y * old_x)
+    if new_x < old_x and new_x % 2 == 0:  # columns ±n/2 of the wide one meet in the last
+        last = spectrum[..., -1:]
+        last = last + arrays.module(last).expand_dims(_mirrored(last[..., 0]), axis=-1)
+        spectrum = arrays.module(last).concat([spectrum[..., :-1], last], axis=-1)
+    return spectrum * ((new_y * new_x) / (old_y * old_x))
+
+
+def _resize_columns(spectrum: Array, old: int, new: int) -> Array:
+    """The columns of a half spectrum that `new` pixels have; the last one is not yet folded."""
+    width = min(old, new) // 2 + 1
+    if new <= old:
+        return spectrum[..., :width]
+    xp = arrays.module(spectrum)
+    wide = xp.zeros(
+        (*spectrum.shape[:-1], new // 2 + 1), dtype=spectrum.dtype, device=arrays.device(spectrum)
+    )
+    wide[..., :width] = spectrum
+    if old % 2 == 0:
+        wide[..., width - 1] = wide[..., width - 1] * 0.5
+    return wide
+
+
+def _resize_rows(spectrum: Array, old: int, new: int) -> Array:
+    """The rows of a spectrum (..., y, x) that `new` pixels have."""
+    if old == new:
+        return spectrum
+    xp = arrays.module(spectrum)
+    rows = min(old, new)
+    half, below = (rows + 1) // 2, rows // 2
+    out = xp.zeros(
+        (*spectrum.shape[:-2], new, spectrum.shape[-1]),
+        dtype=spectrum.dtype,
+        device=arrays.device(spectrum),
+    )
+    out[..., :half, :] = spectrum[..., :half, :]
+    if below:
+        out[..., new - below :, :] = spectrum[..., old - below :, :]
+    if rows % 2 == 0 and new < old:  # rows ±n/2 of the large one meet in row n/2
+        out[..., below, :] = out[..., below, :] + spectrum[..., below, :]
+    elif rows % 2 == 0:
+        shared = out[..., new - below, :] * 0.5
+        out[..., new - below, :] = shared
+        out[..., below, :] = shared
     return out
 
 
-def resize(picture: ArrayLike, shape: tuple[int, int], *, workers: int = 1) -> NDArray:
+def transform_to(picture: ArrayLike, shape: tuple[int, int], *, workers: int = 1) -> Array:
+    """Half spectrum of pictures as it is after `resize` to (y, x) = `shape`.
+
+    Columns that a smaller picture does not have are dropped before the second axis is transformed.
+    """
+    picture = _real(picture)
+    old = tuple(int(n) for n in picture.shape[-2:])
+    if shape[1] >= old[1]:
+        return resize_spectrum(transform(picture, workers=workers), old, shape)
+    rows = arrays.rfft(picture, workers=workers)[..., : shape[1] // 2 + 1]
+    return resize_spectrum(arrays.fft(rows, workers=workers), old, shape)
+
+
+def pad(picture: Array, shape: tuple[int, int]) -> Array:
+    """The picture (y, x) made larger, at the far ends of both axes, by its mirror image."""
+    height, width = picture.shape
+    if (height, width) == tuple(shape):
+        return picture
+    xp = arrays.module(picture)
+    out = xp.empty(tuple(shape), dtype=picture.dtype, device=arrays.device(picture))
+    out[:height, :width] = picture
+    if shape[1] > width:
+        out[:height, width:] = xp.flip(picture[:, 2 * width - shape[1] :], axis=1)
+    if shape[0] > height:
+        out[height:, :] = xp.flip(out[2 * height - shape[0] : height, :], axis=0)
+    return out
+
+
+def resize(picture: ArrayLike, shape: tuple[int, int], *, workers: int = 1) -> Array:
     """Pictures sampled with (y, x) = `shape` pixels: Fourier cropping or padding, mean kept.
 
     The field of view stays the same, so the pixel size changes by the ratio of the sides.
     """
-    array = np.asarray(picture)
+    array = np.asarray(picture) if arrays.is_numpy(picture) else picture
     new = int(shape[0]), int(shape[1])
     if min(new) < 1:
         raise BadData(f"a picture cannot have the shape {new}; both sides must be positive")
-    if array.shape[-2:] == new:
-        return array.astype(np.float32, copy=False)
-    spectrum = transform(array, workers=workers)
-    return inverse(resize_spectrum(spectrum, array.shape[-2:], new), new, workers=workers)
+    if tuple(array.shape[-2:]) == new:
+        return arrays.as_float(array)
+    return inverse(transform_to(array, new, workers=workers), new, workers=workers)
 
 
 def phase_ramp(shape: tuple[int, int], xy: ArrayLike) -> NDArray:

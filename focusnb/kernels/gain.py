@@ -55,6 +55,31 @@ def check(gain: ArrayLike, shape: tuple[int, int]) -> NDArray:
     return array
 
 
+def reciprocal(gain: ArrayLike) -> NDArray:
+    """1 / gain, float32, for references that frames are divided by; zeros stay zero: defects."""
+    array = np.asarray(gain, np.float32)
+    with np.errstate(divide="ignore"):
+        return np.where(array != 0, 1 / array, 0).astype(np.float32)
+
+
+def fitted(gain: ArrayLike, shape: tuple[int, int]) -> NDArray:
+    """The gain reference for frames of this shape (y, x) or of a quarter turn of it, float32.
+
+    One of twice the size becomes the mean of 2 × 2 pixels (zero where one of them is zero), of one
+    of half the size each pixel is repeated; any other is given back as it is, for `check` to judge.
+    """
+    array = np.asarray(gain, np.float32)
+    if array.ndim != 2:
+        return array
+    for wanted in (tuple(shape), tuple(shape)[::-1]):
+        if array.shape == (2 * wanted[0], 2 * wanted[1]):
+            parts = array.reshape(wanted[0], 2, wanted[1], 2)
+            return np.where((parts == 0).any(axis=(1, 3)), 0, parts.mean(axis=(1, 3)))
+        if (2 * array.shape[0], 2 * array.shape[1]) == wanted:
+            return array.repeat(2, axis=0).repeat(2, axis=1)
+    return array
+
+
 def dead(gain: ArrayLike) -> NDArray:
     """Pixels that the gain reference declares defect by a zero: bool (y, x)."""
     return np.asarray(gain) == 0

@@ -1,6 +1,7 @@
 """Which computer may write a project: the one it lives on. Others look at a snapshot."""
 
 import atexit
+import os
 import shutil
 import socket
 import sqlite3
@@ -11,6 +12,13 @@ from pathlib import Path
 from focusnb.errors import BadProject
 from focusnb.model.disk import is_network
 from focusnb.model.store import Store
+
+
+def cores() -> int:
+    """Give the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def database(root: Path) -> Store:

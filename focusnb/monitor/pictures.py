@@ -20,7 +20,10 @@ SHOWN = {
     "preview_thon": ("Thon rings and fit", "the power spectrum, one half data, one half fit"),
     "preview_unaligned": ("Spectrum before alignment", "the power spectrum of the unaligned sum"),
     "preview_spectrum": ("Spectrum after alignment", "the power spectrum of the aligned average"),
-    "preview_drift": ("Drift", "the path of the specimen during the exposure"),
+    "preview_drift": (
+        "Drift",
+        "the path of the specimen during the exposure, and of its parts, enlarged",
+    ),
     "preview_ctf": ("CTF fit", "the radial profile of the spectrum with the fitted CTF"),
 }
 # What shows the specimen itself.

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 PAPER = "#ffffff"
 INK = "#1f2933"
 MUTED = "#616e7c"
 GRID = "#e4e7eb"
+DIMMED = "#8793a0"  # what did not count
+EDGE = "#9aa5b1"  # of a field or panel
 DATA = "#334e68"  # what was measured
 FIT = "#e8590c"  # what was fitted to it
 QUALITY = "#0c8599"  # how well both agree
@@ -53,6 +56,13 @@ def figure(width: int, height: int) -> tuple[Figure, Axes]:
 def scale(width: int, height: int) -> float:
     """How much larger than a picture of 800 pixels everything is to be drawn."""
     return min(width, height * 1.2) / 800
+
+
+def time_colours() -> Colormap:
+    """The colours of `TIME` as matplotlib wants them."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("time", TIME)
 
 
 def rgb(colour: str) -> tuple[int, int, int]:

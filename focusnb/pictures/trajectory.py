@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from focusnb.errors import BadData
-from focusnb.pictures import palette, png
+from focusnb.pictures import movement, palette, png, tracked
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def drift(
@@ -16,9 +19,17 @@ def drift(
     path: str | Path,
     *,
     dose_per_frame: float | None = None,
+    tracks: ArrayLike | None = None,
+    centres: ArrayLike | None = None,
+    used: ArrayLike | None = None,
+    picture: ArrayLike | None = None,
+    field: tuple[float, float] | None = None,
     size: int = 800,
 ) -> Path:
     """Draw the path of the specimen, in Å, coloured from the first frame to the last.
+
+    With `tracks`, the movement of each patch relative to the whole frame is drawn enlarged on
+    the field, and the path of the whole frame beneath it.
 
     Parameters
     ----------
@@ -27,41 +38,49 @@ def drift(
     path : where to write
     dose_per_frame : e/Å²
         If given, the colour bar shows the dose instead of the frame's number.
+    tracks : (patches, n, 2) x, y in Å
+        Movement of each patch relative to the first used frame, that of the whole frame included.
+    centres : (patches, 2) x, y, from −½ to ½ of the field
+        Where the patches lie; needed with `tracks`, as is `field`.
+    used : (patches,) bool
+        Patches that took part in the fit of the local movement; others are drawn grey.
+    picture : (y, x), row 0 at the bottom
+        The average, any number of pixels; drawn faintly and blurred beneath the tracks, so that
+        what is fit for a public page stays so.
+    field : height, width in Å
+        Of what the picture and the centres cover.
     size : pixels
-        Side of the square picture.
+        Side of the square drawing.
 
     Raises
     ------
     BadData
-        The shifts have another shape, or no frame was used.
+        Arrays of other shapes or numbers, no used frame, no finite track, or no field with tracks.
     """
+    whole = movement.way(shifts, dose_per_frame)
+    if tracks is None:
+        return png.from_figure(_plain(whole, size), path)
+    patches = movement.patches(tracks, centres, used, whole)
+    drawn = tracked.drawing(whole, patches, picture=picture, field=field, size=size)
+    return png.save(drawn, path)
+
+
+def _plain(way: movement.Way, size: int) -> Figure:
+    """The path alone, with axes in Å."""
     from matplotlib.collections import LineCollection
-    from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.ticker import MaxNLocator
 
-    points = np.asarray(shifts, float)
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise BadData(f"shifts are (frames, 2), x and y in Å, not of shape {points.shape}")
-    used = np.flatnonzero(np.isfinite(points).all(axis=1))
-    if used.size == 0:
-        raise BadData(f"none of the {len(points)} frames has a shift: there is no path to draw")
-    x, y = points[used].T
-    if dose_per_frame is None:
-        time, meaning = used + 1.0, "Frame"
-    else:
-        time, meaning = (used + 1.0) * dose_per_frame, "Dose (e/Å²)"
-    low, high = (time[0], time[-1]) if used.size > 1 else (time[0] - 1, time[0])
-
+    points, (x, y), (low, high) = way.points, way.points.T, way.span
     figure, axes = palette.figure(size, size)
     unit = size / 800
-    colours = LinearSegmentedColormap.from_list("time", palette.TIME)
-    segments = np.stack([points[used][:-1], points[used][1:]], axis=1)
+    colours = palette.time_colours()
+    segments = np.stack([points[:-1], points[1:]], axis=1)
     lines = LineCollection(list(segments), cmap=colours, linewidths=5 * unit, capstyle="round")
-    lines.set_array((time[1:] + time[:-1]) / 2)
+    lines.set_array((way.time[1:] + way.time[:-1]) / 2)
     lines.set_clim(low, high)
     axes.add_collection(lines)
     axes.scatter(
-        x, y, c=time, cmap=colours, vmin=low, vmax=high, s=110 * unit**2, zorder=3,
+        x, y, c=way.time, cmap=colours, vmin=low, vmax=high, s=110 * unit**2, zorder=3,
         edgecolors=palette.PAPER, linewidths=1.5 * unit,
     )  # fmt: skip
     axes.scatter(
@@ -79,16 +98,14 @@ def drift(
     words = {"fontsize": palette.FONT * unit, "color": palette.INK}
     axes.set_xlabel("x (Å)", **words)
     axes.set_ylabel("y (Å)", **words)
-    total = float(np.linalg.norm(np.diff(points[used], axis=0), axis=1).sum())
-    reach = float(np.hypot(np.ptp(x), np.ptp(y)))
     axes.set_title(
-        f"Path {total:.1f} Å, range {reach:.1f} Å", loc="left", pad=14 * unit,
+        f"Path {way.total:.1f} Å, range {way.reach:.1f} Å", loc="left", pad=14 * unit,
         fontsize=palette.FONT * 1.1 * unit, color=palette.INK, fontweight="bold",
     )  # fmt: skip
     bar = figure.colorbar(lines, ax=axes, fraction=0.045, pad=0.03, aspect=28)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=0.82 * palette.FONT * unit, length=0, labelcolor=palette.MUTED)
-    bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=dose_per_frame is None))
-    bar.set_label(meaning, labelpad=10 * unit, **words)
+    bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=way.counted))
+    bar.set_label(way.meaning, labelpad=10 * unit, **words)
     figure.set_layout_engine("tight", pad=0.6 * unit)
-    return png.from_figure(figure, path)
+    return figure

@@ -1,106 +1,208 @@
 """Motion: frames are aligned and summed."""
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from focusnb.formats import motion_star
+from focusnb.errors import BadValue
+from focusnb.formats import motion_star, mrc_frames
 from focusnb.kernels import motion as kernel
 from focusnb.model.job import Job
 from focusnb.model.movie import Movie
 from focusnb.model.step import step
+from focusnb.steps import device as devices
 
-DRIFT = "drift_total drift_range drift_longest drift_early drift_late"
+DRIFT = (
+    "drift_total drift_range drift_longest drift_early drift_late drift_jitter drift_deceleration"
+)
 
 
 @step(
     category="Align",
-    results=f"average average_dw unaligned shifts motion_star {DRIFT} alignment_quality aligned",
+    results=(
+        "average average_dw unaligned average_odd average_even average_range aligned_frames"
+        f" shifts motion_star {DRIFT} local_drift shift_error alignment_quality aligned"
+    ),
+    version="2",
 )
 def motion(
     job: Job,
     prepared,
     voltage,
+    patches=5,
     motion_bfactor=150.0,
     motion_max_shift=100.0,
     motion_iterations=10,
+    motion_group=0,
     already_aligned=False,
+    odd_even=False,
+    write_aligned=False,
+    sum_dose_from=0.0,
+    sum_dose_to=None,
+    motion_device="cpu",
 ):
     """Align and sum the frames of a movie.
 
-    Each frame is compared with the sum of the others until the shifts stay as they are; the frames
+    Each frame is compared with the sum of the others until the shifts stay as they are, and the
+    movement of the parts of the picture is fitted by a polynomial in space and time; the frames
     are moved back and summed, with and without dose weighting. A picture of one frame is its own
     average: it has no drift. Frames that do not show the same thing are summed as they are.
     """
     movie: Movie = job.read("prepared")
-    frames = len(movie)
-    dose = movie.dose_per_frame
-    prior_dose = movie.prior_dose + movie.first * (dose or 0.0)
-    shifts, found, known = np.zeros((frames, 2)), None, False
+    movie.threads = job.threads
+    view = devices.View(movie, motion_device)
     notes: list[str] = []
-    if frames > 1 and not already_aligned:
+    found = None
+    if len(movie) == 1 or already_aligned:
+        job.log(
+            "one frame: it is its own average"
+            if len(movie) == 1
+            else "the frames were aligned before"
+        )
+    else:
+        small = view.small()
         found = kernel.estimate(
-            movie,
-            pixel_size=movie.pixel_size,
+            small,
+            pixel_size=small.pixel_size,
+            field=small.field,
+            patches=patches,
             bfactor=motion_bfactor,
             max_shift=motion_max_shift,
             iterations=motion_iterations,
+            group=motion_group or None,
             report=lambda done, text="": job.report(0.5 * done, text or "aligning frames"),
             workers=job.threads,
         )
-        job.log(
-            f"{found.iterations} iterations, changes {[round(c, 3) for c in found.rms_history]} Å,"
-            f" peaks {found.quality:.1f} sd high"
-        )
-        known = found.quality > kernel.NOISE_PEAK
-        if known:
-            shifts = found.shifts
-        if not known:
-            notes.append(
-                f"the frames could not be aligned: their correlation peaks, {found.quality:.1f} sd"
-                " high, may be noise; they are summed as they are"
-            )
-        elif not found.converged:
-            notes.append(
-                f"the shifts still changed after {found.iterations} iterations:"
-                " look at motion_iterations and motion_max_shift"
-            )
-    else:
-        job.log(
-            "one frame: it is its own average" if frames == 1 else "the frames were aligned before"
-        )
+        notes += _said(job, movie, found)
+    known = found is not None and found.quality > kernel.NOISE_PEAK
+    shifts = found.shifts if known else np.zeros((len(movie), 2))
+    model = found.model if known else None
+    dose = movie.dose_per_frame
+    before = movie.prior_dose + movie.first * (dose or 0.0)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        # named one by one: with **words Python would hold the frames until the call returns
         sums = kernel.correct(
-            movie,
+            view.frames(last=not write_aligned),
             shifts,
             pixel_size=movie.pixel_size,
+            model=model,
+            gain=view.gain(),
             shape=movie.average_shape,
             voltage=voltage,
             dose_per_frame=dose,
-            prior_dose=prior_dose,
-            report=lambda done, text="": job.report(0.5 + 0.5 * done, text or "summing frames"),
+            prior_dose=before,
+            odd_even=odd_even and len(movie) > 1,
+            dose_range=None if sum_dose_to is None else _range(sum_dose_from, sum_dose_to),
+            report=lambda done, text="": job.report(0.5 + 0.45 * done, text or "summing frames"),
             workers=job.threads,
         )
     notes += dict.fromkeys(str(one.message) for one in caught)
+    made = _write(job, sums, len(movie), movie.average_pixel_size)
+    if write_aligned:
+        made["aligned_frames"] = _write_aligned(job, movie, view, shifts, model)
     movie.forget()
-    size = {"pixel_size": movie.average_pixel_size}
-    label = f"motion: sum of {frames} frames, mean n*m"
-    weighted = None
-    if sums.average_dw is not None:
-        text = f"motion: dose-weighted sum of {frames} frames, mean sqrt(n)*m"
-        weighted = job.write("average_dw", sums.average_dw, label=text, **size)
+    if not known:
+        return {**made, **_quality(found), "notes": notes}
     return {
-        "average": job.write("average", sums.average, label=label, **size),
-        "average_dw": weighted,
-        "unaligned": job.write("unaligned", sums.unaligned, label="motion: unaligned sum", **size),
-        "shifts": of_file(shifts, movie) if known else None,
-        "motion_star": _star(job, movie, shifts, voltage) if known else None,
-        **(drift_numbers(shifts, dose, prior_dose) if known else {}),
+        **made,
+        **_quality(found),
+        **drift_numbers(shifts, dose, before),
+        "shifts": of_file(shifts, movie),
+        "motion_star": _star(job, movie, found, voltage),
+        "local_drift": _largest(found.model, len(movie)),
+        "shift_error": found.error,
+        "notes": notes,
+    }
+
+
+def _said(job: Job, movie: Movie, found: kernel.Alignment) -> list[str]:
+    """Log how the alignment went; give what people should know of it."""
+    changes = [round(change, 3) for change in found.rms_history]
+    job.log(
+        f"{found.iterations} rounds, changes {changes} Å, peaks {found.quality:.1f} sd high,"
+        f" error of a shift {found.error:.2f} Å, frames taken together: {found.group}"
+    )
+    for note in found.notes:
+        job.log(note)
+    if found.quality <= kernel.NOISE_PEAK:
+        return [
+            f"the frames could not be aligned: their correlation peaks, {found.quality:.1f} sd"
+            " high, may be noise; they are summed as they are"
+        ]
+    notes = []
+    if not found.converged:
+        notes.append(
+            f"the shifts still changed after {found.iterations} rounds:"
+            " look at motion_iterations and motion_max_shift"
+        )
+    if found.unsure:
+        listed = ", ".join(str(movie.first + i + 1) for i in found.unsure)
+        notes.append(
+            f"frame {listed} does not show what the others show; its shift is interpolated"
+            if len(found.unsure) == 1
+            else f"frames {listed} do not show what the others show; their shifts are interpolated"
+        )
+    for note in notes:
+        job.log(note)
+    return notes
+
+
+def _range(low: float, high: float) -> tuple[float, float]:
+    if not low < high:
+        raise BadValue(
+            f"sum_dose_from = {low:g} and sum_dose_to = {high:g} e/Å²: the range is empty"
+        )
+    return low, high
+
+
+def _write(job: Job, sums: kernel.Sums, frames: int, pixel_size: float) -> dict[str, str | None]:
+    """Write the sums; give the words of those that were made."""
+    label = f"motion: sum of {frames} frames, mean n*m"
+    labels = {
+        "average": label,
+        "average_dw": f"motion: dose-weighted sum of {frames} frames, mean sqrt(n)*m",
+        "unaligned": "motion: unaligned sum",
+        "average_odd": f"motion: sum of the odd of {frames} frames",
+        "average_even": f"motion: sum of the even of {frames} frames",
+        "average_range": f"motion: sum of a dose range of {frames} frames",
+    }
+    fields = (
+        sums.average, sums.average_dw, sums.unaligned, sums.odd, sums.even, sums.dose_range,
+    )  # fmt: skip
+    return {
+        word: None
+        if picture is None
+        else job.write(word, devices.to_numpy(picture), label=labels[word], pixel_size=pixel_size)
+        for word, picture in zip(labels, fields, strict=True)
+    }
+
+
+def _write_aligned(
+    job: Job, movie: Movie, view: devices.View, shifts: np.ndarray, model: np.ndarray | None
+) -> str:
+    def pictures() -> Iterator[np.ndarray]:
+        each = kernel.aligned(
+            view.frames(), shifts, pixel_size=movie.pixel_size, model=model, gain=view.gain(),
+            shape=movie.average_shape, workers=job.threads,
+        )  # fmt: skip
+        for i, picture in enumerate(each):
+            job.report(0.95 + 0.05 * i / len(movie), "writing aligned frames")
+            yield devices.to_numpy(picture)
+
+    mrc_frames.write(
+        job.path("aligned_frames"), pictures(), count=len(movie), shape=movie.average_shape,
+        pixel_size=movie.average_pixel_size, label=f"motion: {len(movie)} aligned frames",
+    )  # fmt: skip
+    return job.keep("aligned_frames")
+
+
+def _quality(found: kernel.Alignment | None) -> dict[str, float | bool | None]:
+    return {
         "alignment_quality": None if found is None else found.quality,
         "aligned": None if found is None else found.converged,
-        "notes": notes,
     }
 
 
@@ -119,7 +221,18 @@ def drift_numbers(
         "drift_longest": kernel.longest_step(shifts),
         "drift_early": early,
         "drift_late": late,
+        "drift_jitter": kernel.jitter(shifts),
+        "drift_deceleration": kernel.deceleration(shifts),
     }
+
+
+def _largest(model: np.ndarray | None, frames: int) -> float | None:
+    """Largest movement of a part relative to the whole frame, Å."""
+    if model is None:
+        return None
+    at = np.linspace(-0.5, 0.5, 9)
+    way = kernel.local_movement(model, np.arange(frames), at[None, :], at[:, None])
+    return float(np.hypot(way[..., 0], way[..., 1]).max())
 
 
 def of_file(shifts: np.ndarray, movie: Movie) -> list[list[float] | None]:
@@ -129,9 +242,9 @@ def of_file(shifts: np.ndarray, movie: Movie) -> list[list[float] | None]:
     return before + [[float(x), float(y)] for x, y in shifts] + after
 
 
-def _star(job: Job, movie: Movie, shifts: np.ndarray, voltage: float) -> str:
+def _star(job: Job, movie: Movie, found: kernel.Alignment, voltage: float) -> str:
     whole = np.full((movie.shape[0], 2), np.nan)
-    whole[movie.first : movie.last] = shifts
+    whole[movie.first : movie.last] = found.shifts
     motion_star.write(
         job.path("motion_star"),
         motion_star.MotionFile(
@@ -148,7 +261,26 @@ def _star(job: Job, movie: Movie, shifts: np.ndarray, voltage: float) -> str:
             first_frame=movie.first + 1,
             gain_name=movie.gain,
             defect_file=movie.defects,
+            eer_grouping=movie.eer_frames or None,
+            eer_upsampling=movie.eer_upsampling if movie.eer_frames else None,
             hot_pixels=np.array(movie.hot, np.int64).reshape(-1, 2),
+            model=found.model,
+            local_shifts=_local_shifts(movie, found),
         ),
     )
     return job.keep("motion_star")
+
+
+def _local_shifts(movie: Movie, found: kernel.Alignment) -> np.ndarray | None:
+    """What each patch showed, relative to the whole frame: rows frame, x, y, movement x, y."""
+    tracks = found.tracks
+    if tracks is None or found.model is None:
+        return None
+    relative = tracks.movement - found.shifts
+    place = (tracks.centres + 0.5) * [movie.shape[2], movie.shape[1]]
+    rows = [
+        (movie.first + z, *place[p], *relative[p, z])
+        for p in np.flatnonzero(tracks.used)
+        for z in range(len(found.shifts))
+    ]
+    return np.array(rows)

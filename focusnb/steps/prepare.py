@@ -1,8 +1,7 @@
 """Prepare: how the frames of a movie are read, checked before anything is computed from them."""
 
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from focusnb import formats
 from focusnb.errors import BadData, BadValue
@@ -12,10 +11,15 @@ from focusnb.model.job import Job
 from focusnb.model.movie import Movie
 from focusnb.model.step import step
 
+FRACTION = (
+    40  # EER frames in a fraction, when nothing tells how many are wanted; as RELION's default
+)
+
 
 @step(
     category="Prepare",
     results="prepared frame_count hot_pixels average_pixel_size total_dose",
+    version="2",
 )
 def prepare(
     job: Job,
@@ -35,19 +39,19 @@ def prepare(
     dose_per_frame=None,
     exposure_dose=None,
     prior_dose=0.0,
+    eer_frames=0,
+    eer_dose=0.8,
+    eer_upsampling="1",
 ):
     """Prepare the movie: frames, gain, defects, hot pixels and dose.
 
     The file is opened and checked, the gain and the defects are compared with its size, and hot
     pixels are looked for in the sum of the frames. No corrected stack is written: the recipe is
-    kept, and the frames are corrected while they are read.
+    kept, and the frames are corrected while they are read. Electron events (EER) are added up to
+    frames of the wanted dose.
     """
-    with formats.open(movie) as stack:
-        shape, kind = stack.shape, stack.dtype.kind
-        notes = list(stack.notes)
-    if kind == "c":
-        raise BadData(f"{Path(movie).name} holds complex numbers: a transform, not a movie")
-    frames = shape[0]
+    file = _look(Path(movie), eer_frames, eer_dose, int(eer_upsampling), exposure_dose)
+    notes, frames = file.notes, file.shape[0]
     last = min(last_frame or frames, frames)
     if last_frame > frames:
         notes.append(f"last_frame = {last_frame}, but the movie has {frames} frames: all are used")
@@ -55,44 +59,42 @@ def prepare(
         raise BadValue(
             f"first_frame = {first_frame} and last_frame = {last_frame}: the movie has {frames} frames"
         )
+    pixel = pixel_size / file.upsampling
     recipe = Movie(
         file=str(movie),
-        shape=shape,
+        shape=file.shape,
         first=first_frame - 1,
         last=last,
-        pixel_size=pixel_size,
-        average_pixel_size=_wanted(pixel_size, crop_factor, target_pixel_size, notes),
-        dose_per_frame=dose_of_frame(dose_per_frame, exposure_dose, frames),
+        pixel_size=pixel,
+        average_pixel_size=_wanted(pixel, crop_factor, target_pixel_size, notes),
+        dose_per_frame=dose_of_frame(dose_per_frame, exposure_dose, file.exposure_frames),
         prior_dose=prior_dose,
         counts_per_electron=counts_per_electron,
         gain=None if gain_corrected else gain,
         gain_rotation=int(gain_rotation),
         gain_flip=int(gain_flip),
         defects=defects,
+        eer_frames=file.together,
+        eer_upsampling=file.upsampling,
+        threads=job.threads,
     )
     # The sides are whole numbers: what a pixel of them really is.
-    recipe.average_pixel_size = pixel_size * shape[2] / recipe.average_shape[1]
+    recipe.average_pixel_size = pixel * file.shape[2] / recipe.average_shape[1]
     if min(recipe.average_shape) < 32:
         raise BadData(
             f"averages of {recipe.average_shape[1]} × {recipe.average_shape[0]} pixels are too small;"
             " look at crop_factor, target_pixel_size and pixel_size"
         )
     notes += statistics.gain_warnings(
-        integers=kind in "iu" and frames > 1, gain=gain is not None, gain_corrected=gain_corrected
+        integers=file.integers and frames > 1,
+        gain=gain is not None,
+        gain_corrected=gain_corrected,
     )
     job.report(0.1, "reading frames")
-    total = recipe.unrepaired_sum()
-    value = recipe.recorded_value()
-    if value is not None:
-        raise BadData(
-            f"{Path(movie).name}: all pixels have the value {value:g}; nothing was recorded"
-        )
+    total = recipe.scan(lambda done: job.report(0.1 + 0.8 * done, "reading frames"))
     if hot_pixel_sigma > 0:
-        # What the list names is replaced anyway: here it would hide hot neighbours.
-        known = recipe.known_defects()
-        total = defect_kernel.repair(total, known, rng=np.random.default_rng(0))
-        hot = defect_kernel.hot_pixels(total, sigma=hot_pixel_sigma)
-        recipe.hot = [[int(x), int(y)] for x, y in hot if not known[y, x]]
+        recipe.found_hot(defect_kernel.hot_pixels(total, sigma=hot_pixel_sigma))
+    notes += recipe.notes
     dose = recipe.dose_per_frame
     for note in notes:
         job.log(note)
@@ -104,6 +106,45 @@ def prepare(
         "total_dose": None if dose is None else dose * len(recipe),
         "notes": notes,
     }
+
+
+@dataclass(slots=True)
+class _File:
+    """What a movie's header tells, its electron events taken together as wanted."""
+
+    shape: tuple[int, int, int]
+    integers: bool
+    notes: list[str]
+    exposure_frames: float  # frames that the whole exposure makes; EER's may have a rest
+    together: int = 0  # EER frames in one of these; 0 for other files
+    upsampling: int = 1
+
+
+def _look(
+    movie: Path, eer_frames: int, eer_dose: float, upsampling: int, exposure: float | None
+) -> _File:
+    with formats.open(movie) as stack:
+        if stack.dtype.kind == "c":
+            raise BadData(f"{movie.name} holds complex numbers: a transform, not a movie")
+        recorded = getattr(stack, "raw_frames", None)
+        if recorded is None:
+            integers = stack.dtype.kind in "iu"
+            return _File(stack.shape, integers, list(stack.notes), stack.shape[0])
+        together = fraction(recorded, eer_frames, eer_dose, exposure)
+        stack = stack.fractions(together, upsampling)
+        return _File(
+            stack.shape, True, list(stack.notes), recorded / together, together, upsampling
+        )
+
+
+def fraction(recorded: int, frames: int, dose: float, exposure: float | None) -> int:
+    """How many of the recorded frames of an EER file make one that is aligned.
+
+    By number when `frames` is given, else so that each has about `dose` e/Å² of the `exposure`.
+    """
+    if not frames:
+        frames = FRACTION if exposure is None else round(dose * recorded / max(exposure, 1e-9))
+    return min(max(frames, 1), recorded)
 
 
 def _wanted(pixel_size: float, crop_factor: float, target: float | None, notes: list[str]) -> float:
@@ -120,13 +161,13 @@ def _wanted(pixel_size: float, crop_factor: float, target: float | None, notes: 
     return target
 
 
-def dose_of_frame(per_frame: float | None, exposure: float | None, frames: int) -> float | None:
+def dose_of_frame(per_frame: float | None, exposure: float | None, frames: float) -> float | None:
     """Dose per frame in e/Å²; raises BadValue when two statements contradict each other."""
     if per_frame is None:
         return None if exposure is None else exposure / frames
     if exposure is not None and abs(per_frame * frames - exposure) > 0.05 * exposure:
         raise BadValue(
             f"dose_per_frame = {per_frame:g} and exposure_dose = {exposure:g} e/Å² do not fit:"
-            f" {frames} frames make {per_frame * frames:g}; remove one of them or mend it"
+            f" {frames:g} frames make {per_frame * frames:g}; remove one of them or mend it"
         )
     return per_frame

@@ -7,13 +7,14 @@ import numpy as np
 from focusnb import formats, pictures
 from focusnb.formats import coordinates
 from focusnb.formats import ctf_star as ctf_format
+from focusnb.formats import motion_star as motion_format
 from focusnb.model.job import Job
 from focusnb.model.step import step
 
 NAMES = "average picks spectrum unaligned drift thon ctf"
 
 
-@step(category="Publish", results=[f"preview_{name}" for name in NAMES.split()])
+@step(category="Publish", results=[f"preview_{name}" for name in NAMES.split()], version="2")
 def previews(
     job: Job,
     average,
@@ -24,6 +25,7 @@ def previews(
     particle_diameter,
     unaligned=None,
     shifts=None,
+    motion_star=None,
     total_dose=None,
     frame_count=None,
     ctf_spectrum=None,
@@ -45,8 +47,14 @@ def previews(
         made.append("unaligned")
     if shifts is not None:
         path = np.array([[np.nan, np.nan] if p is None else p for p in shifts])
-        dose = total_dose / frame_count if total_dose and frame_count else None
-        pictures.drift(path, job.path("preview_drift"), dose_per_frame=dose)
+        pictures.drift(
+            path,
+            job.path("preview_drift"),
+            dose_per_frame=total_dose / frame_count if total_dose and frame_count else None,
+            **({} if motion_star is None else patch_tracks(motion_format.read(motion_star))),
+            picture=picture,
+            field=np.array(picture.shape) * average_pixel_size,
+        )
         made.append("drift")
     job.report(0.6, "drawing previews")
     if picks is not None:
@@ -57,6 +65,20 @@ def previews(
     if ctf_spectrum is not None and ctf_star is not None:
         made += _ctf(job, voltage, spherical_aberration, amplitude_contrast)
     return {f"preview_{name}": job.keep(f"preview_{name}") for name in made}
+
+
+def patch_tracks(motion: motion_format.MotionFile) -> dict[str, np.ndarray]:
+    """Give the movement of each patch as the drift plot takes it: tracks (patches, n, 2), centres.
+
+    Nothing when the file has no local movement.
+    """
+    if motion.local_shifts is None:
+        return {}
+    places, patch = np.unique(motion.local_shifts[:, 1:3], axis=0, return_inverse=True)
+    tracks = np.full((len(places), motion.frames, 2), np.nan)
+    frame = motion.local_shifts[:, 0].astype(int)
+    tracks[patch.ravel(), frame] = motion.local_shifts[:, 3:] + motion.shifts[frame]
+    return {"tracks": tracks, "centres": places / [motion.width, motion.height] - 0.5}
 
 
 def _ctf(job: Job, voltage: float, cs: float, contrast: float) -> list[str]:

@@ -91,6 +91,21 @@ def test_four_bit_rows_begin_with_the_lower_half_and_end_with_a_whole_byte(tmp_p
     np.testing.assert_array_equal(formats.read(path), pixels)
 
 
+@pytest.mark.parametrize(("mode", "dtype", "width"), [(101, "uint8", 7), (12, "float16", 7)])
+def test_a_stack_of_half_bytes_or_half_floats_tells_its_shape_and_gives_each_frame(
+    tmp_path, mode, dtype, width
+):
+    pixels = np.random.default_rng(1).integers(0, 16, (3, 5, width)).astype(dtype)
+    stored = pixels
+    if mode == 101:
+        even = np.pad(pixels, ((0, 0), (0, 0), (0, 1)))
+        stored = even[..., 0::2] | even[..., 1::2] << 4
+    with formats.open(by_hand(tmp_path / "a.mrc", mode, pixels.shape, stored.tobytes())) as stack:
+        assert (stack.shape, stack.dtype) == (pixels.shape, dtype)
+        np.testing.assert_array_equal(stack.frame(1), pixels[1])
+        np.testing.assert_array_equal(stack.frame(-1), pixels[2])
+
+
 def test_four_bits_in_bytes_are_twice_as_many_columns_by_imods_flag(tmp_path):
     flags = [(152, IMOD), (156, bytes([16]))]
     path = by_hand(tmp_path / "a.mrc", 0, (1, 1, 2), bytes([0x21, 0x43]), extra=flags)

@@ -1,6 +1,7 @@
 """Made data with known truth for the tests of the kernels."""
 
 import numpy as np
+from scipy import ndimage
 
 from focusnb.kernels import ctf, fourier
 
@@ -37,6 +38,40 @@ def movie(rng, path, *, side=512, pixel_size=1.06, dose_per_frame=2.0, contrast=
     inside = slice(margin, margin + side)
     frames = [np.clip(fourier.shift(field, xy)[inside, inside], 0, None) for xy in pixels]
     return rng.poisson(np.array(frames) * dose_per_frame * pixel_size**2).astype(np.uint8)
+
+
+def local_movie(
+    rng, path, model, *, side=768, pixel_size=1.06, dose_per_frame=2.0, contrast=0.06, noise=True
+):
+    """Frames of a specimen that moves along `path` (Å), its parts by a model besides.
+
+    model: function of z, x, y (x, y from −½ to ½) -> movement (..., 2) in Å. Without noise, the
+    expected electrons themselves.
+    """
+    pixels = np.asarray(path) / pixel_size
+    y, x = np.mgrid[:side, :side].astype(float)
+    margin = int(np.abs(pixels).max()) + 24
+    field = 1 + contrast * potential(rng, side + 2 * margin, pixel_size=pixel_size)
+    fine = 3
+    field = fourier.resize(field.astype(float), (len(field) * fine,) * 2)
+    spline = ndimage.spline_filter(field, order=5, output=np.float32)
+    frames = []
+    for z, whole in enumerate(pixels):
+        moved = whole + model(z, (x + 0.5) / side - 0.5, (y + 0.5) / side - 0.5) / pixel_size
+        places = [(v + margin - moved[..., a] + 0.0) * fine for v, a in ((y, 1), (x, 0))]
+        frames.append(ndimage.map_coordinates(spline, places, order=5, prefilter=False))
+    electrons = np.clip(frames, 0, None) * dose_per_frame * pixel_size**2
+    return rng.poisson(electrons).astype(np.uint8) if noise else electrons.astype(np.float32)
+
+
+def doming(reach, frames):
+    """A film that bulges: its parts move outwards and bend, up to about `reach` Å."""
+
+    def model(z, x, y):
+        grown = reach * (1 - np.exp(-2.5 * z / frames)) / (1 - np.exp(-2.5))
+        return grown * np.stack([1.2 * x + 0.8 * y**2, 1.0 * y - 0.7 * x**2], axis=-1)
+
+    return model
 
 
 def settling(frames, reach, *, angle=0.6):

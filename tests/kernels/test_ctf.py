@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernels import made
 from numpy.testing import assert_allclose
 
 from focusnb.errors import BadData
 from focusnb.kernels import ctf
+from kernels import made
 
 few = settings(max_examples=40, deadline=None)
 
