@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from focusnb.command import show
+from focusnb.command import gain, show
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -18,11 +18,10 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         ("doctor", "look whether everything that is needed is there", _doctor),
     ):
         one = commands.add_parser(name, parents=[common], help=text)
-        one.add_argument(
-            "name",
-            nargs="?",
-            help="tell all about this one" if name != "doctor" else argparse.SUPPRESS,
-        )
+        if name == "doctor":
+            gain.add(one.add_subparsers(metavar="gain"), common)
+        else:
+            one.add_argument("name", nargs="?", help="tell all about this one")
         one.add_argument("--project", help="with the scripts of this project")
         one.add_argument("--json", action="store_true")
         one.set_defaults(run=run)
