@@ -2,7 +2,8 @@
 #
 #   make demo [DEMO='--movies 4 --keep-open']     a simulated session, processed live
 #   make test [TESTS=tests/model] [WORKERS=4]     lint, then the tests
-#   make lint · make format · make wheel · make bench · make clean
+#   make test-torch                               the kernels with PyTorch's tensors too (installs a CPU build)
+#   make lint · make format · make wheel · make bench [BENCH='motion --runs 1'] · make clean
 
 # The first Python >= 3.11 that really runs and can make a virtual environment (a name on the PATH may be an empty shim).
 PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
@@ -14,13 +15,19 @@ WORKERS ?= 2
 # loadfile: the tests of one file share one process, and with it what they have set up (servers, browsers, projects)
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: demo test lint format wheel bench test-programs clean
+# A release of which there are CPU builds; pip takes one where its index has it, else the usual one.
+TORCH ?= torch==2.13.0
+
+.PHONY: demo test test-torch lint format wheel bench test-programs clean
 
 demo: .venv/ready
 	@$(BIN)/focusnb demo $(DEMO)
 
 test: .venv/ready test-programs lint
 	@$(PYTEST) $(TESTS)
+
+test-torch: .venv/torch/ready
+	@PYTHONPATH=.venv/torch $(BIN)/python -m pytest tests/kernels
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -49,6 +56,12 @@ test-programs:
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo "installing focusnb and what it needs into .venv (a few minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# Beside the environment, so that `make test` is the same with and without it.
+.venv/torch/ready: .venv/ready
+	@echo "installing $(TORCH) into .venv/torch (hundreds of megabytes)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target .venv/torch '$(TORCH)'
 	@touch $@
 
 clean:

@@ -41,7 +41,7 @@ MADE = {"node_modules", "__pycache__", ".ipynb_checkpoints", "out", "dist", "bui
 LONGEST = 500  # lines of a code file
 HEAVY = {
     "anywidget", "bokeh", "dask", "distributed", "focusnb_widgets", "IPython", "ipykernel", "ipywidgets",
-    "jupyter_bokeh", "jupyterlab", "matplotlib", "pandas", "scipy.optimize", "torch", "voila",
+    "jupyter_bokeh", "jupyterlab", "matplotlib", "numba", "pandas", "scipy.optimize", "torch", "voila",
 }  # fmt: skip
 # csh keeps these for itself: as environment variables they would never reach a script.
 CSH = set(
