@@ -1,11 +1,9 @@
 """What people wait for: start-up, an image through all steps, libraries and queues of many thousands.
 
-    make bench BENCH="house --micrograph epu2.9_example.mrc"
+make bench BENCH="house --micrograph epu2.9_example.mrc"
 """
 
 import argparse
-import json
-import shutil
 import statistics
 import subprocess
 import sys
