@@ -104,14 +104,7 @@ class EerStack(Stack):
         """The pages of recorded frames, after their claims have been looked at."""
         size = path.stat().st_size
         pages: list[tifffile.TiffPage] = []
-        for index, offset in enumerate(offsets):
-            self._file.filehandle.seek(offset)
-            try:
-                page = tifffile.TiffPage(self._file, index)
-            except Exception as error:
-                raise BrokenFile(
-                    f"{path}: frame {index} of {len(offsets)} has no readable directory: {error}"
-                ) from error
+        for index, page in enumerate(tiff_pages.read(self._file, path, offsets)):
             if page.compression not in (PROTOTYPE, SEVEN_BITS, TOLD):
                 if pages or len(offsets) == 1:
                     raise BrokenFile(f"{path}: page {index} holds no electron events")

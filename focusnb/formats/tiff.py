@@ -14,7 +14,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from focusnb.errors import BadValue, BrokenFile, UnknownFormat
+from focusnb.errors import BadValue, BrokenFile
 from focusnb.formats import tiff_pages
 from focusnb.formats.mrc_header import plain, signed
 from focusnb.formats.stack import Stack, replacing
@@ -25,7 +25,6 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 CENTIMETRE = 1e8  # Å
 UNSIGNED = 1  # of the tag SampleFormat
-EER = range(65000, 65003)  # compressions of electron event files
 MOST_PACKED = 4000  # times: neither LZW nor deflate shrinks more than this
 
 
@@ -59,14 +58,7 @@ class TiffStack(Stack):
         """All pages, after their claims have been compared with each other and with the file."""
         size = path.stat().st_size
         pages: list[tifffile.TiffPage] = []
-        for index, offset in enumerate(offsets):
-            self._file.filehandle.seek(offset)
-            try:
-                page = tifffile.TiffPage(self._file, index)
-            except Exception as error:
-                raise BrokenFile(
-                    f"{path}: frame {index} of {len(offsets)} has no readable directory: {error}"
-                ) from error
+        for index, page in enumerate(tiff_pages.read(self._file, path, offsets)):
             _check(path, page, index, size)
             if pages and (page.shape, page.dtype) != (pages[0].shape, pages[0].dtype):
                 raise BrokenFile(
@@ -119,9 +111,13 @@ def _what(page: tifffile.TiffPage) -> str:
 
 def _check(path: Path, page: tifffile.TiffPage, index: int, size: int) -> None:
     """Refuse a page that is no plain picture or whose pixels are not all in the file."""
-    if page.compression in EER:
-        raise UnknownFormat(f"{path}: an EER file of electron events, which no reader knows")
-    if page.dtype is None or len(page.shape) != 2 or np.dtype(page.dtype).kind not in "iufb":
+    numbers = (page.imagewidth, page.imagelength, page.bitspersample)
+    if (
+        page.dtype is None
+        or len(page.shape) != 2
+        or np.dtype(page.dtype).kind not in "iufb"
+        or not all(isinstance(number, int) for number in numbers)
+    ):
         raise BrokenFile(
             f"{path}: frame {index} is {_what(page)}, no picture of grey values (y, x)"
         )

@@ -5,7 +5,10 @@ word, so that a file cut short would pass as a shorter movie. Here it is an erro
 """
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
+
+import tifffile
 
 from focusnb.errors import BrokenFile
 
@@ -44,6 +47,18 @@ def chain(path: Path) -> list[int]:
             f"{path}: the TIFF has no frame yet; it was cut short or is still being written"
         )
     return found
+
+
+def read(file: tifffile.TiffFile, path: Path, offsets: list[int]) -> Iterator[tifffile.TiffPage]:
+    """Give the page of each directory of the chain; raises BrokenFile."""
+    for index, offset in enumerate(offsets):
+        file.filehandle.seek(offset)
+        try:
+            yield tifffile.TiffPage(file, index)
+        except Exception as error:  # tifffile meets hostile bytes with whatever they cause
+            raise BrokenFile(
+                f"{path}: frame {index} of {len(offsets)} has no readable directory: {error}"
+            ) from error
 
 
 def values(path: Path, tag: int, *, most: int) -> list[int | None]:
