@@ -2,7 +2,7 @@
 #
 #   make demo [DEMO='--movies 4 --keep-open']     a simulated session, processed live
 #   make test [TESTS=tests/model] [WORKERS=4]     lint, then the tests
-#   make test-torch                               the kernels with PyTorch's tensors too (installs a CPU build)
+#   make test-torch                               what runs with PyTorch's arrays too (installs a CPU build)
 #   make lint · make format · make wheel · make bench [BENCH='motion --runs 1'] · make clean
 
 # The first Python >= 3.11 that really runs and can make a virtual environment (a name on the PATH may be an empty shim).
@@ -27,7 +27,7 @@ test: .venv/ready test-programs lint
 	@$(PYTEST) $(TESTS)
 
 test-torch: .venv/torch/ready
-	@PYTHONPATH=.venv/torch $(BIN)/python -m pytest tests/kernels
+	@PYTHONPATH=.venv/torch $(BIN)/python -m pytest tests/kernels tests/steps/test_device.py
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -11,9 +11,8 @@ from focusnb.model.job import Job
 from focusnb.model.movie import Movie
 from focusnb.model.step import step
 
-FRACTION = (
-    40  # EER frames in a fraction, when nothing tells how many are wanted; as RELION's default
-)
+# EER frames in a fraction, when nothing tells how many are wanted; as RELION's default.
+FRACTION = 40
 
 
 @step(
@@ -50,7 +49,7 @@ def prepare(
     kept, and the frames are corrected while they are read. Electron events (EER) are added up to
     frames of the wanted dose.
     """
-    file = _look(Path(movie), eer_frames, eer_dose, int(eer_upsampling), exposure_dose)
+    file = look(Path(movie), eer_frames, eer_dose, int(eer_upsampling), exposure_dose)
     notes, frames = file.notes, file.shape[0]
     last = min(last_frame or frames, frames)
     if last_frame > frames:
@@ -109,7 +108,7 @@ def prepare(
 
 
 @dataclass(slots=True)
-class _File:
+class File:
     """What a movie's header tells, its electron events taken together as wanted."""
 
     shape: tuple[int, int, int]
@@ -120,21 +119,26 @@ class _File:
     upsampling: int = 1
 
 
-def _look(
+def look(
     movie: Path, eer_frames: int, eer_dose: float, upsampling: int, exposure: float | None
-) -> _File:
+) -> File:
+    """Open a movie and tell what it is; of an EER file, how its frames are taken together."""
     with formats.open(movie) as stack:
         if stack.dtype.kind == "c":
             raise BadData(f"{movie.name} holds complex numbers: a transform, not a movie")
         recorded = getattr(stack, "raw_frames", None)
         if recorded is None:
             integers = stack.dtype.kind in "iu"
-            return _File(stack.shape, integers, list(stack.notes), stack.shape[0])
+            return File(stack.shape, integers, list(stack.notes), stack.shape[0])
         together = fraction(recorded, eer_frames, eer_dose, exposure)
         stack = stack.fractions(together, upsampling)
-        return _File(
-            stack.shape, True, list(stack.notes), recorded / together, together, upsampling
-        )
+        notes = list(stack.notes)
+        if 1 < recorded == together != eer_frames:
+            notes.append(
+                f"all {recorded} recorded frames make one fraction, which shows no drift:"
+                " look at eer_frames, eer_dose and exposure_dose"
+            )
+        return File(stack.shape, True, notes, recorded / together, together, upsampling)
 
 
 def fraction(recorded: int, frames: int, dose: float, exposure: float | None) -> int:

@@ -7,24 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from focusnb import formats
 from focusnb.errors import ProgramFailed
 from focusnb.formats import motion_star
 from focusnb.model.job import Job
 from focusnb.steps.external import program
 from focusnb.steps.motion import DRIFT, drift_numbers
-from focusnb.steps.prepare import dose_of_frame
+from focusnb.steps.prepare import dose_of_frame, look
 
 
 def _relion_words(values: dict[str, Any]) -> Mapping[str, Any]:
-    with formats.open(values["movie"]) as stack:
-        frames = stack.shape[0]
-    dose = dose_of_frame(values.get("dose_per_frame"), values.get("exposure_dose"), frames)
-    target = values.get("target_pixel_size")
+    exposure = values.get("exposure_dose")
+    events = values["eer_frames"], values["eer_dose"], int(values["eer_upsampling"])
+    file = look(Path(values["movie"]), *events, exposure)
+    dose = dose_of_frame(values.get("dose_per_frame"), exposure, file.exposure_frames)
+    target, pixel = values.get("target_pixel_size"), values["pixel_size"] / file.upsampling
     return {
-        "last": min(values["last_frame"] or frames, frames),
-        "binning": f"{target / values['pixel_size'] if target else values['crop_factor']:.6g}",
+        "last": min(values["last_frame"] or file.shape[0], file.shape[0]),
+        "pixel_size": f"{pixel:.6g}",  # of the frames: EER's pixels may be halved
+        "binning": f"{target / pixel if target else values['crop_factor']:.6g}",
         "weighting_dose": None if dose is None else f"{dose:.6g}",
+        "grouping": file.together or None,
         **({"gain": None} if values["gain_corrected"] else {}),
     }
 
@@ -72,13 +74,15 @@ relion_motion = program(
     " --first_frame_sum {first_frame} --last_frame_sum {last}"
     " [--dose_per_frame {weighting_dose} --dose_weighting --save_noDW]"
     " [--gainref {gain} --gain_rot {gain_rotation} --gain_flip {gain_flip}]"
-    " [--defect_file {defects}]",
+    " [--defect_file {defects}]"
+    " [--eer_grouping {grouping} --eer_upsampling {eer_upsampling}]",
     category="Align",
     results=f"average average_dw shifts motion_star {DRIFT} aligned",
     adapt=_relion_words,
     collect=_relion_motion,
     suffixes={"movie": {".mrc": ".mrcs"}},
-    extra="crop_factor target_pixel_size dose_per_frame exposure_dose gain_corrected last_frame",
+    extra="crop_factor target_pixel_size dose_per_frame exposure_dose gain_corrected last_frame"
+    " eer_frames eer_dose",
     folder_word="relion_folder",
     help="RELION 3.1.3 and later. Local motion is measured in patches × patches; 1 leaves it out.",
 )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import eer_made
 import numpy as np
 import pytest
 from contracts.steps import perform, results
@@ -141,6 +142,24 @@ class TestRelionMotion:
         assert [s is None for s in results(outcome)["shifts"]] == [True, *[False] * 6, True]
         with formats.open(Path(outcome.scratch) / "average.mrc") as stack:
             assert (stack.shape, stack.pixel_size) == ((1, 256, 256), pytest.approx(2.0, abs=1e-3))
+
+    @pytest.mark.slow
+    def test_electron_events_are_taken_together_as_we_do(self, tmp_path):
+        rng = np.random.default_rng(3)
+        frames = [np.zeros((16384, 16384), bool) for _ in range(7)]  # it reads no smaller ones
+        for frame in frames:
+            frame[tuple(4 * rng.integers(0, 4096, (2, 1000)))] = True
+        movie = eer_made.write(tmp_path / "movie.eer", frames)
+        outcome = perform(
+            tmp_path / "home", movie, ["prepare", "relion_motion"], gain=None, defects=None, patches=1,
+            eer_dose=2.0, exposure_dose=7.0, pixel_size=0.8,
+        )  # fmt: skip
+        assert outcome.state == "done", outcome.message
+        assert len(results(outcome)["shifts"]) == results(outcome)["frame_count"] == 3
+        table = motion_star.read(Path(outcome.scratch) / "shifts.star")
+        assert (table.eer_grouping, table.eer_upsampling) == (2, 1)
+        assert table.dose_rate == pytest.approx(2.0)
+        assert table.pixel_size == pytest.approx(0.8)
 
     def test_what_it_cannot_read_is_told(self, tmp_path, recorded_movie):
         broken = tmp_path / "movie.tif"
