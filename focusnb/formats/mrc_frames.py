@@ -25,9 +25,14 @@ def write(
     """Write `count` frames of shape (y, x) as float32 (mode 2), in one stroke.
 
     Other programs see the whole file or none. Minimum, maximum, mean and deviation of all frames
-    are in the header. Raises BadValue when there are fewer or more frames, or one has another shape.
+    are in the header. Raises BadValue when there are fewer or more frames, or none, when one has
+    another shape, and for a pixel size that cannot be.
     """
     path = Path(path)
+    if min(count, *shape) < 1:
+        raise BadValue(f"{path.name}: {count} frames of shape {tuple(shape)} are no stack")
+    if pixel_size is not None and not 0 < pixel_size < np.inf:
+        raise BadValue(f"{path.name}: a pixel size of {pixel_size} Å cannot be; it is above 0")
     low, high, total, squares = np.inf, -np.inf, 0.0, 0.0
     with replacing(path) as draft:
         with mrcfile.new(draft, overwrite=True) as file:

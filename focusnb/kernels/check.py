@@ -8,7 +8,9 @@ from focusnb.kernels import arrays
 from focusnb.kernels.arrays import Array
 
 
-def picture(values: ArrayLike, *, smallest: int = 32, what: str = "the picture") -> Array:
+def picture(
+    values: ArrayLike, *, smallest: int = 32, what: str = "the picture", constant: bool = False
+) -> Array:
     """The picture as float32, refused with a sentence when nothing can be computed from it.
 
     Parameters
@@ -16,6 +18,7 @@ def picture(values: ArrayLike, *, smallest: int = 32, what: str = "the picture")
     values : (y, x), of NumPy or another array module
     smallest : shortest side that is accepted, pixels
     what : how the message calls it, e.g. "frame 3"
+    constant : whether it may have one value throughout, as a frame without electrons has
 
     Raises
     ------
@@ -43,7 +46,7 @@ def picture(values: ArrayLike, *, smallest: int = 32, what: str = "the picture")
             f"{what} has {bad} pixels that are NaN or infinite; "
             "check the gain reference, or the program that wrote it"
         )
-    if low == high:
+    if low == high and not constant:
         raise BadData(f"{what} is constant (every pixel is {low:g}): nothing was recorded")
     return array
 

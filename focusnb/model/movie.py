@@ -23,6 +23,7 @@ from focusnb.kernels.ahead import ahead
 KEPT_BYTES = 1 << 30
 Made = TypeVar("Made")
 SMALL_STEPS = 256  # of small frames that are kept instead, in one standard deviation
+LISTED = 12  # frames that are named in one sentence
 
 
 @dataclass(slots=True)
@@ -136,12 +137,12 @@ class Movie:
             self._whole = np.empty((len(self), *self.shape[1:]), dtype)
         # float32 holds sums of narrow integers, for it has 24 bits
         total = np.zeros(self.shape[1:], np.float32 if dtype.itemsize <= 2 else np.float64)
-        values: list[float] = []
+        values: dict[int, float] = {}  # of empty frames, by their numbers in the file
         for done, frame in enumerate(self._each(self._kept)):
             report(done / len(self))
             low, high = frame.min(), frame.max()
             if low == high:
-                values.append(float(low))
+                values[self.first + done + 1] = float(low)
             total += frame
         now = path.stat()
         if (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
@@ -155,10 +156,10 @@ class Movie:
                 f"{path.name}: {bad} pixels are not finite numbers; the file is broken"
             )
         if len(values) == len(self):
-            mean = sum(values) / len(values)
+            mean = sum(values.values()) / len(values)
             raise BadData(f"{path.name}: all pixels have the value {mean:g}; nothing was recorded")
         if values:
-            self.notes.append(f"{len(values)} of {len(self)} frames are empty")
+            self.notes.append(_empty(list(values), self.shape[0]))
         total = defect_kernel.repair(total, self._broken(), rng=np.random.default_rng(0))
         return gain_kernel.multiply(total.astype(np.float32), self._gain)
 
@@ -170,6 +171,8 @@ class Movie:
             self._bad = defect_kernel.prepare(mask)
             if self._gain is not None:
                 self._gain = defect_kernel.repair_gain(self._gain, self._bad)
+            self._mended = False
+            self._mend_small(np.asarray(pixels))
 
     def close(self) -> None:
         """Close the file; it is opened again when a frame is needed that is not kept."""
@@ -281,6 +284,18 @@ class Movie:
             defect_kernel.mend(frame, bad, rng=rng)
         self._mended = True
 
+    def _mend_small(self, pixels: NDArray[Any]) -> None:
+        """Replace hot pixels, (k, 2) x, y, of frames in the small ones that are kept instead."""
+        if not self._small:
+            return
+        side = motion.sampling(self.pixel_size, self.shape[1:])
+        height, width = self.shape[1] // side, self.shape[2] // side
+        places = pixels // side
+        places = places[(places < (width, height)).all(axis=1)]
+        bad = defect_kernel.prepare(defect_kernel.points(places, (height, width)))
+        for index, (frame, _, _) in self._small.items():
+            defect_kernel.mend(frame, bad, rng=np.random.default_rng(index))
+
     def _read(self, index: int) -> NDArray[Any]:
         """Give a frame as the file has it."""
         return np.asarray(self._open().frame(index))
@@ -311,6 +326,15 @@ class Small:
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         return self.each()
+
+
+def _empty(numbers: list[int], frames: int) -> str:
+    """What to say of frames, counted from 1, that show nothing."""
+    if len(numbers) == 1:
+        return f"frame {numbers[0]} of {frames} is empty"
+    if len(numbers) > LISTED:
+        return f"{len(numbers)} of {frames} frames are empty, the first of them is {numbers[0]}"
+    return f"frames {', '.join(map(str, numbers))} of {frames} are empty"
 
 
 def _packed(frame: NDArray[np.float32]) -> tuple[NDArray[np.int16], float, float]:

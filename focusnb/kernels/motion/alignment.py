@@ -77,7 +77,7 @@ def estimate(
     Raises
     ------
     BadData
-        When a frame is not finite, constant, too small, or of another size.
+        When a frame is not finite, too small or of another size, or when nothing was recorded.
     """
     check.pixel_size(pixel_size)
     tell = report or (lambda fraction, text: None)

@@ -46,7 +46,8 @@ class Read:
 def read(frames: Iterable[ArrayLike], pixel_size: float, tell: Report, workers: int) -> Read:
     """Read all frames: once, and a second time when hot pixels are seen in their sum.
 
-    Raises BadData: none at all, or one that is not finite, constant, too small or of another size.
+    Raises BadData: none at all, all of them constant, or one that is not finite, too small or of
+    another size. Among others a frame may be empty.
     """
     found = _once(frames, pixel_size, None, tell, workers)
     if len(found.spectra) > 1 and (hot := _hot(found.total)) is not None:
@@ -65,7 +66,7 @@ def _once(
 
     def work(item: tuple[int, ArrayLike]) -> tuple[tuple[int, int], Array, Array]:
         i, raw = item
-        frame = check.picture(raw, what=f"frame {i + 1}")
+        frame = check.picture(raw, what=f"frame {i + 1}", constant=True)
         side = sampling(pixel_size, frame.shape)
         small = _clean(binned(frame, side), hot, i)
         coarse = binned(small, _coarser(small.shape, pixel_size * side))
@@ -85,6 +86,7 @@ def _once(
         tell((i + 1) / many if many else 0.0, f"reading frame {i + 1}")
     if not spectra:
         raise BadData("the movie has no frames; check the first and last frame to be used")
+    check.picture(total, what="frame 1" if len(spectra) == 1 else "the sum of the frames")
     fine = sampling(pixel_size, given)
     coarse = fine * _coarser(total.shape, pixel_size * fine)
     return Read(frames, given, fine, coarse, total, spectra, hot)

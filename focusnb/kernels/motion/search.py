@@ -140,6 +140,8 @@ def peak(map_: ArrayLike, reach: ArrayLike) -> tuple[NDArray, float]:
     position in pixels, and height in standard deviations of the whole map
     """
     map_ = np.asarray(map_)
+    if not map_.any():  # of an empty frame: it stays where it is
+        return np.zeros(2), 0.0
     h, w = map_.shape
     rx, ry = (int(min(r, (n - 2) // 2)) for r, n in zip(np.asarray(reach), (w, h), strict=True))
     rows, columns = np.arange(-ry, ry + 1), np.arange(-rx, rx + 1)

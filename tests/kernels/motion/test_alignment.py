@@ -36,6 +36,17 @@ def test_truth_fixed_pattern_does_not_pull_the_way_to_zero(rng):
     assert made.error(found.shifts, way) < 0.4 * PIXEL
 
 
+@pytest.mark.parametrize("empty", [[4], [10, 11], [3, 7]], ids=str)
+def test_truth_empty_frames_do_not_disturb_the_others(rng, empty):
+    way = made.settling(12, 20)
+    frames = made.movie(rng, way)
+    frames[empty] = 0
+    found = motion.estimate(frames, pixel_size=PIXEL)
+    seen = np.setdiff1d(np.arange(12), empty)
+    assert found.unsure == tuple(empty)
+    assert made.error(found.shifts[seen], way[seen]) < 0.33 * PIXEL
+
+
 def test_a_movie_of_nothing_but_noise_says_so(rng):
     found = motion.estimate(rng.poisson(1.0, (8, 256, 256)), pixel_size=PIXEL)
     assert not found.converged
@@ -99,6 +110,7 @@ def test_progress_is_reported_and_may_cancel(rng):
     [
         ([], "no frames"),
         ([np.zeros((64, 64))], "frame 1 is constant"),
+        (np.zeros((3, 64, 64)), "the sum of the frames is constant"),
         ([np.eye(64), np.eye(65)], "frame 2 has the shape"),
         ([np.eye(64), np.full((64, 64), np.inf)], "frame 2 has 4096 pixels that are NaN"),
     ],
