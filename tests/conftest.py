@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 PACKAGES = {
     "chromium": "chromium", "csh": "tcsh", "tcsh": "tcsh", "nginx": "nginx", "node": "nodejs",
     "relion_preprocess": "relion", "relion_run_motioncorr": "relion", "relion_ctf_toolbox": "relion",
-    "relion_image_handler": "relion", "relion_star_handler": "relion",
+    "relion_image_handler": "relion", "relion_star_handler": "relion", "relion_motion_refine": "relion",
 }  # fmt: skip
 NAMES = re.compile(r"\b(chromium|relion\w*|t?csh|nginx|node(js)?)\b", re.IGNORECASE)
 # Only Debian's programs are installed by `make test`; macOS in CI does without them.

@@ -45,8 +45,8 @@ def local_movie(
 ):
     """Frames of a specimen that moves along `path` (Å), its parts by a model besides.
 
-    model: function of z, x, y (x, y from −½ to ½) -> movement (..., 2) in Å. Without noise, the
-    expected electrons themselves.
+    model: function of z, x, y -> movement (..., 2) in Å of what was at x, y (−½ to ½) in the first
+    frame. Without noise, the expected electrons themselves.
     """
     pixels = np.asarray(path) / pixel_size
     y, x = np.mgrid[:side, :side].astype(float)
@@ -57,7 +57,10 @@ def local_movie(
     spline = ndimage.spline_filter(field, order=5, output=np.float32)
     frames = []
     for z, whole in enumerate(pixels):
-        moved = whole + model(z, (x + 0.5) / side - 0.5, (y + 0.5) / side - 0.5) / pixel_size
+        moved = np.zeros((side, side, 2)) + whole
+        for _ in range(3):  # where was in the first frame what is here now?
+            first = ((v - moved[..., a] + 0.5) / side - 0.5 for v, a in ((x, 0), (y, 1)))
+            moved = whole + model(z, *first) / pixel_size
         places = [(v + margin - moved[..., a] + 0.0) * fine for v, a in ((y, 1), (x, 0))]
         frames.append(ndimage.map_coordinates(spline, places, order=5, prefilter=False))
     electrons = np.clip(frames, 0, None) * dose_per_frame * pixel_size**2

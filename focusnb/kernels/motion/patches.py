@@ -24,7 +24,7 @@ class Patches:
 
     spectra: Packed | Plain
     offsets: NDArray  # (n, 2) whole pixels x, y by which each frame's parts lie farther
-    centres: NDArray  # (patches, 2) x, y of the middles, −½ to ½ of the field
+    centres: NDArray  # (patches, 2) x, y of the middles in the first frame, −½ to ½ of the field
     power: NDArray  # (patches, rings) |F|² of all frames, summed over the whole spectrum's rings
 
     @property
@@ -84,7 +84,7 @@ def cut(
     Parameters
     ----------
     frames : each (y, x), as many as shifts
-    shifts : (n, 2) x, y, pixels, relative to the first frame: parts are cut at whole pixels
+    shifts : (n, 2) x, y, pixels, of the movement: parts are cut at whole pixels
     field : (y, x) pixels of the whole field, of which the frames may lack a margin at the far ends
     """
     offsets = np.rint(shifts).astype(int)
@@ -102,7 +102,9 @@ def cut(
         )
     height, width = sides
     top, left = (s.ravel() for s in np.meshgrid(*starts, indexing="ij"))
-    centres = np.stack([(left + width / 2) / field[1], (top + height / 2) / field[0]], axis=1) - 0.5
+    first = offsets[0]  # places of the local model are those in the first frame
+    centres = np.stack([left + width / 2 + first[0], top + height / 2 + first[1]], axis=1)
+    centres = centres / [field[1], field[0]] - 0.5
     edge = _edge(height)[:, None] * _edge(width)
     grid = Grid.of((height, width))
 
