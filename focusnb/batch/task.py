@@ -102,7 +102,7 @@ def build(project: Project, row: Mapping[str, Any], *, threads: int = 1) -> Task
         trial=row["trial"],
         threads=threads,
         time_limit=float(project.values()["time_limit"]),
-        resources=_resources(steps),
+        resources=_resources(steps, known),
         notes=(*notes, *brought),
         locked=tuple(
             w
@@ -351,13 +351,12 @@ def _left_to_do(
     return left, [f"{name} is left out: its result was imported" for name in out]
 
 
-def _resources(steps: Iterable[Step]) -> dict[str, float]:
+def _resources(steps: Iterable[Step], values: Mapping[str, Any]) -> dict[str, float]:
     """Union of what the steps require of a worker."""
     needed: dict[str, float] = {}
     for step in steps:
-        for name, amount in step.requires.items():
-            if amount != "program":
-                needed[name] = max(needed.get(name, 0.0), float(amount))
+        for name, amount in step.resources(values).items():
+            needed[name] = max(needed.get(name, 0.0), amount)
     return needed
 
 

@@ -330,5 +330,5 @@ def _refuse(needs: Mapping[str, float], offers: Mapping[str, float]) -> None:
         if offers.get(name, 0) < amount:
             raise QueueError(
                 f"the batch needs {name} = {amount:g}, but no processor here has that;"
-                " leave that step out, or run on a computer that has it"
+                " leave out the step or the value that asks for it, or run on a computer that has it"
             )

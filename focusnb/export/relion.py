@@ -167,7 +167,7 @@ class _Writer:
         gain = defects = None
         if moved.gain_name and (path := _reference(one, "gain")):
             rotation, flip = int(one.row["gain_rotation"]), int(one.row["gain_flip"])
-            gain = self._gain(path, rotation, flip)
+            gain = self._gain(path, rotation, flip, events=bool(moved.eer_grouping))
         if moved.defect_file and (path := _reference(one, "defects")):
             defects = self.folder.put(path, f"{MOVIES}/references/{path.name}")
         name = self.folder.put(raw, f"{MOVIES}/{one.name}{_movie_suffix(raw, moved.frames)}")
@@ -176,14 +176,19 @@ class _Writer:
         motion_star.write(self.folder.path(target), told)
         return target
 
-    def _gain(self, path: Path, rotation: int, flip: int) -> str:
-        """Put the gain reference into the folder, turned as the movies need it."""
+    def _gain(self, path: Path, rotation: int, flip: int, *, events: bool) -> str:
+        """Put the gain reference into the folder, turned as the movies need it.
+
+        events: they are EER; RELION divides them by all references but Thermo Fisher's own.
+        """
         key = (str(path), rotation, flip)
         if key not in self._gains:
             place = f"{MOVIES}/references/{path.stem}"
             if rotation or flip:
                 name = f"{place}_r{rotation}f{flip}.mrc"
                 turned = gain_kernel.orient(gain_format.read(path), rotation=rotation, flip=flip)
+                if gain_kernel.use(path, events=events) != gain_kernel.use(name, events=events):
+                    turned = gain_kernel.reciprocal(turned)
                 formats.write(self.folder.path(name), turned, label="gain reference, turned")
             else:
                 name = self.folder.put(path, place + path.suffix)

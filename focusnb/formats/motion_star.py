@@ -33,7 +33,10 @@ class MotionFile:
 
     shifts: (frames of the file, 2) x, y in Å, movement of the specimen; NaN for frames not used.
     model: 36 coefficients of the local movement in Å, the 18 of x first, or None.
-    local_shifts: (k, 5) frame (from 0), x, y in pixels of the movie, movement x, y in Å, or None.
+    local_shifts: (k, 5) frame (from 0), x, y in pixels of the movie, movement x, y in Å, or None:
+    what the patches showed to which the model was fitted, relative to the whole frame.
+    left_out: the same of patches that it was not fitted to, in the block left_out_shift, which is
+    ours: RELION takes the blocks that it knows by their names.
     hot_pixels: (k, 2) x, y.
     """
 
@@ -55,6 +58,7 @@ class MotionFile:
     hot_pixels: NDArray[np.int64] = field(default_factory=_no_pixels)
     model: Floats | None = None
     local_shifts: Floats | None = None
+    left_out: Floats | None = None
 
 
 def write(path: str | Path, motion: MotionFile) -> Path:
@@ -112,18 +116,11 @@ def write(path: str | Path, motion: MotionFile) -> Path:
         blocks["hot_pixels"] = star.Loop(
             {"rlnCoordinateX": hot[:, 0].astype(float), "rlnCoordinateY": hot[:, 1].astype(float)}
         )
-    if motion.local_shifts is not None:
-        local = np.asarray(motion.local_shifts, np.float64).reshape(-1, 5)
-        moved = _stored(local[:, 3:], motion.pixel_size)
-        blocks["local_shift"] = star.Loop(
-            {
-                "rlnMicrographFrameNumber": local[:, 0].astype(int) + 1,
-                "rlnCoordinateX": local[:, 1],
-                "rlnCoordinateY": local[:, 2],
-                "rlnMicrographShiftX": moved[:, 0],
-                "rlnMicrographShiftY": moved[:, 1],
-            }
-        )
+    for name, rows in (
+        ("local_shift", motion.local_shifts), ("left_out_shift", motion.left_out),
+    ):  # fmt: skip
+        if rows is not None:
+            blocks[name] = _track_table(rows, motion.pixel_size)
     return star.write(path, blocks)
 
 
@@ -131,6 +128,20 @@ def _stored(movement: Floats, pixel_size: float) -> Floats:
     """Movement in Å as RELION's correction in pixels."""
     stored = np.round(-movement / pixel_size, 6) + 0.0  # no negative zero
     return np.where(np.isnan(stored), NOT_OBSERVED, stored)
+
+
+def _track_table(rows: Floats, pixel_size: float) -> star.Loop:
+    rows = np.asarray(rows, np.float64).reshape(-1, 5)
+    moved = _stored(rows[:, 3:], pixel_size)
+    return star.Loop(
+        {
+            "rlnMicrographFrameNumber": rows[:, 0].astype(int) + 1,
+            "rlnCoordinateX": rows[:, 1].round(3),
+            "rlnCoordinateY": rows[:, 2].round(3),
+            "rlnMicrographShiftX": moved[:, 0],
+            "rlnMicrographShiftY": moved[:, 1],
+        }
+    )
 
 
 def _model(path: Path, model: Floats, pixel_size: float) -> star.Loop:
@@ -195,7 +206,8 @@ def read(path: str | Path) -> MotionFile:
             eer_grouping=_whole(general, "rlnEERGrouping"),
             hot_pixels=_hot_pixels(blocks),
             model=model,
-            local_shifts=_local(blocks, pixel_size),
+            local_shifts=_tracks(blocks, "local_shift", pixel_size),
+            left_out=_tracks(blocks, "left_out_shift", pixel_size),
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
         if isinstance(error, BrokenFile):
@@ -230,10 +242,10 @@ def _hot_pixels(blocks: dict[str, star.Block]) -> NDArray[np.int64]:
     return whole
 
 
-def _local(blocks: dict[str, star.Block], pixel_size: float) -> Floats | None:
-    if "local_shift" not in blocks:
+def _tracks(blocks: dict[str, star.Block], name: str, pixel_size: float) -> Floats | None:
+    if name not in blocks:
         return None
-    table = _table(blocks, "local_shift")
+    table = _table(blocks, name)
     frames = table["rlnMicrographFrameNumber"].to_numpy(float)[:, np.newaxis] - 1
     places = table[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy(float)
     stored = table[["rlnMicrographShiftX", "rlnMicrographShiftY"]].to_numpy(float)

@@ -75,7 +75,7 @@ class MrcStack(Sections):
         start = self._layout.start + index * stored.nbytes
         view, done = stored.reshape(-1).data, 0
         while done < stored.nbytes:
-            count = os.preadv(self._file.fileno(), [view[done : done + PIECE]], start + done)
+            count = _read_at(self._file.fileno(), view[done : done + PIECE], start + done)
             if not count:
                 raise BrokenFile(
                     f"{self.path}: ended within frame {index}; it became shorter after it was opened"
@@ -86,6 +86,15 @@ class MrcStack(Sections):
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
+
+
+def _read_at(file: int, room: memoryview, place: int) -> int:
+    """Read as much as the system gives at once, into the room; give how many bytes these are."""
+    if hasattr(os, "preadv"):
+        return os.preadv(file, [room], place)
+    data = os.pread(file, len(room), place)  # macOS before 11, and Pythons built for it
+    room[: len(data)] = data
+    return len(data)
 
 
 def _unpack(packed: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:

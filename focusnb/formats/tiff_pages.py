@@ -7,24 +7,22 @@ word, so that a file cut short would pass as a shorter movie. Here it is an erro
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import tifffile
 
 from focusnb.errors import BrokenFile
 
 MOST_PAGES = 1_000_000
+MOST_ENTRIES = 4096  # of a directory that are looked at
 
 
 def chain(path: Path) -> list[int]:
     """The place of each page's directory (IFD), in bytes from the start of the file."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        head = file.read(16)
-        order = "<" if head[:2] == b"II" else ">"
-        big = head[2:4] in (b"+\0", b"\0+")
-        pointer = f"{order}{'Q' if big else 'I'}"
-        count, entry = (f"{order}Q", 20) if big else (f"{order}H", 12)
-        place = _number(path, pointer, head[8 if big else 4 :])
+        form = _Form(path, file)
+        place = form.pointer(0, form.start)
         found: list[int] = []
         seen: set[int] = set()
         while place:
@@ -33,15 +31,13 @@ def chain(path: Path) -> list[int]:
                 raise BrokenFile(f"{path}: the directories of its frames run in a circle")
             if place >= size:
                 raise _cut(path, number, size)
-            file.seek(place)
-            entries = _number(path, count, file.read(struct.calcsize(count)), number, size)
-            after = place + struct.calcsize(count) + entries * entry
-            if after + struct.calcsize(pointer) > size:
+            entries = form.entries(number, place)
+            after = file.tell() + entries * form.entry
+            if after + form.wide > size:
                 raise _cut(path, number, size)
             found.append(place)
             seen.add(place)
-            file.seek(after)
-            place = _number(path, pointer, file.read(struct.calcsize(pointer)), number, size)
+            place = form.pointer(number, after)
     if not found:
         raise BrokenFile(
             f"{path}: the TIFF has no frame yet; it was cut short or is still being written"
@@ -69,39 +65,57 @@ def values(path: Path, tag: int, *, most: int) -> list[int | None]:
     size = path.stat().st_size
     found: list[int | None] = []
     with path.open("rb") as file:
-        head = file.read(16)
-        order = "<" if head[:2] == b"II" else ">"
-        big = head[2:4] in (b"+\0", b"\0+")
-        pointer, count, entry = (
-            (f"{order}Q", f"{order}Q", 20) if big else (f"{order}I", f"{order}H", 12)
-        )
-        place = _number(path, pointer, head[8 if big else 4 :])
+        form = _Form(path, file)
+        place = form.pointer(0, form.start)
         while place and len(found) < most:
             if place >= size:
                 if found:
                     break
                 raise _cut(path, 0, size)
-            file.seek(place)
-            entries = _number(path, count, file.read(struct.calcsize(count)), len(found), size)
-            table = file.read(min(entries, 4096) * entry)
+            number = len(found)
+            entries = form.entries(number, place)
+            after = file.tell() + min(entries, MOST_ENTRIES) * form.entry
+            table = file.read(after - file.tell())
             found.append(None)
-            for start in range(0, len(table) - entry + 1, entry):
-                code, kind = struct.unpack_from(f"{order}HH", table, start)
+            for start in range(0, len(table) - form.entry + 1, form.entry):
+                code, kind = struct.unpack_from(f"{form.order}HH", table, start)
                 if code == tag and kind in (3, 4):  # a short or a long number
-                    form = f"{order}{'H' if kind == 3 else 'I'}"
-                    found[-1] = struct.unpack_from(form, table, start + (12 if big else 8))[0]
-            following = file.read(struct.calcsize(pointer))
-            if len(following) < struct.calcsize(pointer):
+                    wide = f"{form.order}{'H' if kind == 3 else 'I'}"
+                    found[-1] = struct.unpack_from(wide, table, start + 4 + form.wide)[0]
+            if after + form.wide > size:
                 break
-            place = _number(path, pointer, following, len(found), size)
+            place = form.pointer(number, after)
     return found
 
 
-def _number(path: Path, form: str, text: bytes, number: int = 0, size: int = 0) -> int:
-    length = struct.calcsize(form)
-    if len(text) < length:
-        raise _cut(path, number, size or path.stat().st_size)
-    return int(struct.unpack(form, text[:length])[0])
+class _Form:
+    """How a TIFF file writes its directories: byte order, and numbers of 32 bits or BigTIFF's of 64."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        head = file.read(4)
+        big = head[2:] in (b"+\0", b"\0+")
+        self._path, self._file = path, file
+        self.order = "<" if head[:2] == b"II" else ">"
+        self.start = 8 if big else 4  # where the place of the first directory is written
+        self.wide = 8 if big else 4  # bytes of a place
+        self.entry = 20 if big else 12  # bytes of an entry
+        self._place, self._count = ("Q", "Q") if big else ("I", "H")
+
+    def entries(self, number: int, place: int) -> int:
+        """How many entries the directory of frame `number` has; they follow."""
+        return self._read(self._count, number, place)
+
+    def pointer(self, number: int, place: int) -> int:
+        """The place that is written here, after the directory of frame `number`; 0 ends the chain."""
+        return self._read(self._place, number, place)
+
+    def _read(self, kind: str, number: int, place: int) -> int:
+        form = f"{self.order}{kind}"
+        self._file.seek(place)
+        text = self._file.read(struct.calcsize(form))
+        if len(text) < struct.calcsize(form):
+            raise _cut(self._path, number, self._path.stat().st_size)
+        return int(struct.unpack(form, text)[0])
 
 
 def _cut(path: Path, number: int, size: int) -> BrokenFile:

@@ -12,6 +12,9 @@ import numpy as np
 import scipy  # its parts take long to load: that happens when one is first used
 from numpy.typing import NDArray
 
+from focusnb.errors import BadData
+
+COMPILED = ("uint8", "int8", "int16", "uint16", "float32")  # what compiled loops take
 Array = Any  # an array of any module; what is NumPy's for sure is called NDArray
 
 
@@ -46,6 +49,18 @@ def as_float(array: Array) -> Array:
         return np.asarray(array, np.float32)
     xp = module(array)
     return xp.astype(array, xp.float32, copy=False)
+
+
+def for_loops(array: Any, what: str = "the picture") -> NDArray[Any]:
+    """An array of NumPy in a type that compiled loops take: others become float32.
+
+    Raises BadData for complex numbers.
+    """
+    array = np.asarray(array)
+    if array.dtype.kind == "c":
+        raise BadData(f"{what} holds complex numbers: a transform, not a picture")
+    plain = array.dtype.name in COMPILED and array.dtype.isnative
+    return np.ascontiguousarray(array if plain else array.astype(np.float32))
 
 
 def is_real(array: Array) -> bool:

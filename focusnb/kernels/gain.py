@@ -1,4 +1,7 @@
-"""Gain references: turn them as the frames are, check them, multiply."""
+"""Gain references: how they are used; turn them as the frames are, check them, multiply."""
+
+from pathlib import PurePath
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -6,6 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 from focusnb.errors import BadData
 
 FLIPS = {0: "none", 1: "rows (upside down)", 2: "columns (left to right)"}
+Use = Literal["multiply", "divide"]
+
+
+def use(reference: str | PurePath, *, events: bool) -> Use:
+    """What is done with frames and the gain reference of this name.
+
+    Frames are multiplied with it. Electron events (EER) are divided by it, unless it is Thermo
+    Fisher's own `.gain`: so does RELION.
+    """
+    return "divide" if events and PurePath(reference).suffix.lower() != ".gain" else "multiply"
 
 
 def orient(gain: ArrayLike, *, rotation: int = 0, flip: int = 0) -> NDArray:
@@ -78,6 +91,17 @@ def fitted(gain: ArrayLike, shape: tuple[int, int]) -> NDArray:
         if (2 * array.shape[0], 2 * array.shape[1]) == wanted:
             return array.repeat(2, axis=0).repeat(2, axis=1)
     return array
+
+
+def refit(have: tuple[int, ...], shape: tuple[int, int]) -> str:
+    """What `fitted` does with a reference of this size (y, x) for such frames; "" for nothing."""
+    told = f"the gain reference has {have[-1]} × {have[-2]} pixels, the frames {shape[1]} × {shape[0]}:"
+    shapes = (tuple(shape), tuple(shape)[::-1])
+    if (have[-2] / 2, have[-1] / 2) in shapes:
+        return f"{told} the mean of each 2 × 2 of its pixels is used"
+    if (have[-2] * 2, have[-1] * 2) in shapes:
+        return f"{told} each of its pixels is used for 2 × 2 of theirs"
+    return ""
 
 
 def dead(gain: ArrayLike) -> NDArray:

@@ -29,9 +29,8 @@ class Candidate:
     rotation: int  # quarter turns, as gain_rotation
     flip: int  # as gain_flip
     use: str  # "multiply", "divide", or "none": no reference at all
-    correlation: (
-        float  # of the frames' fluctuations with those that the reference corrects, −1 to 1
-    )
+    # of the frames' fluctuations with those that the reference corrects, −1 to 1
+    correlation: float
     slope: float  # how much of the reference's fluctuations the frames show; 1 when it is theirs
     excess: float  # variance that is left, over that of counting; 1 when all is corrected
 
@@ -179,8 +178,11 @@ def _judged(
             f"two ways fit alike: {_words(best)}, and {_words(other)}; the gain reference looks the"
             " same both ways",
         )
-    left = f"{best.excess:.2f} times the noise of counting are left, {none.excess:.2f} without it"
-    return found(True, f"the gain reference fits with {_words(best)}: {left}")
+    left = (
+        f"the variance from pixel to pixel is then {best.excess:.2f} of what counting electrons"
+        f" gives, without a gain reference {none.excess:.2f}"
+    )
+    return found(True, f"the gain reference fits with {_words(best)}; {left}")
 
 
 def _words(one: Candidate) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focusnb import formats
-from focusnb.errors import BadData, BrokenFile
+from focusnb.errors import BrokenFile
 from focusnb.formats import defects as defect_format
 from focusnb.formats import gain as gain_format
 from focusnb.formats.stack import Stack
@@ -18,12 +19,10 @@ from focusnb.kernels import defects as defect_kernel
 from focusnb.kernels import gain as gain_kernel
 from focusnb.kernels import motion
 from focusnb.kernels.ahead import ahead
+from focusnb.model.kept import Kept, Packed, Small
+from focusnb.model.scan import scan
 
-# Frames as recorded are kept in memory up to this size, so that later passes need not decode again.
-KEPT_BYTES = 1 << 30
 Made = TypeVar("Made")
-SMALL_STEPS = 256  # of small frames that are kept instead, in one standard deviation
-LISTED = 12  # frames that are named in one sentence
 
 
 @dataclass(slots=True)
@@ -58,9 +57,7 @@ class Movie:
     threads: int = field(default=1, metadata={"kept": False})
     notes: list[str] = field(default_factory=list, metadata={"kept": False})
     _stack: Stack | None = None
-    _whole: NDArray[Any] | None = None  # (used frames, y, x) as recorded, when they are kept
-    _mended: bool = False  # broken pixels have been replaced in it
-    _small: dict[int, tuple[NDArray[np.int16], float, float]] = field(default_factory=dict)
+    _kept: Kept = field(default_factory=Kept)
     _gain: NDArray[np.float32] | None = None
     _bad: defect_kernel.Bad | None = None
 
@@ -82,15 +79,17 @@ class Movie:
             yield gain_kernel.multiply(frame, factors)
 
     def frames(self) -> NDArray[Any] | Iterator[NDArray[Any]]:
-        """Give the used frames as recorded, bad pixels replaced; `factors` make electrons of them."""
-        if self._whole is None:
-            return self._each(self._repaired)
-        self._mend()
-        return self._whole
+        """Give the used frames as recorded, bad pixels replaced; `factors` make electrons of them.
+
+        They are kept for later passes if they are not too large.
+        """
+        if self._kept.complete:
+            return self._all()
+        return self._each(self._repaired, keep=True)
 
     def last_frames(self) -> NDArray[Any] | Iterator[NDArray[Any]]:
         """Give the frames as `frames` does, and let go of those that were kept: for the last pass."""
-        frames = self.frames()
+        frames = self._all() if self._kept.complete else self._each(self._repaired)
         self.forget()
         return frames
 
@@ -99,21 +98,24 @@ class Movie:
         self._get_ready()
         return self._gain
 
-    def small(self) -> "Small":
-        """Give the used frames in electrons, binned as far as their comparison allows."""
+    def small(self) -> Small:
+        """Give the used frames in electrons, binned as far as their comparison allows.
+
+        The first pass over them keeps what later passes need, as `scan` does.
+        """
         side = motion.sampling(self.pixel_size, self.shape[1:])
 
         def frame(index: int) -> NDArray[np.float32]:
-            if index in self._small:
-                return _unpacked(*self._small[index])
-            binned: NDArray[np.float32] = motion.binned(self._repaired(index), side, self._gain)
-            return binned
-
-        def each() -> Iterator[NDArray[np.float32]]:
-            self._mend()
-            return self._each(frame)
+            small = self._kept.small
+            if index not in small:
+                binned: NDArray[np.float32] = motion.binned(self._repaired(index), side, self._gain)
+                if self._kept.whole is not None:
+                    return binned
+                small[index] = Packed.of(binned)
+            return small[index].frame()
 
         field = (self.shape[1] / side, self.shape[2] / side)
+        each = partial(self._each, frame, keep=True)
         return Small(len(self), each, self.pixel_size * side, field)
 
     def scan(self, report: Callable[[float], object] = bool) -> NDArray[np.float32]:
@@ -129,37 +131,11 @@ class Movie:
         BrokenFile
             The file changed while it was read, or has pixels that are not finite.
         """
-        path = Path(self.file)
-        before = path.stat()
         self.forget()
-        dtype = self._open().dtype
-        if len(self) * self.shape[1] * self.shape[2] * dtype.itemsize <= KEPT_BYTES:
-            self._whole = np.empty((len(self), *self.shape[1:]), dtype)
-        # float32 holds sums of narrow integers, for it has 24 bits
-        total = np.zeros(self.shape[1:], np.float32 if dtype.itemsize <= 2 else np.float64)
-        values: dict[int, float] = {}  # of empty frames, by their numbers in the file
-        for done, frame in enumerate(self._each(self._kept)):
-            report(done / len(self))
-            low, high = frame.min(), frame.max()
-            if low == high:
-                values[self.first + done + 1] = float(low)
-            total += frame
-        now = path.stat()
-        if (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
-            raise BrokenFile(
-                f"{path.name} changed while it was read ({before.st_size} bytes before, "
-                f"{now.st_size} after): it is still being written; process it again when it is whole"
-            )
-        if not np.isfinite(total).all():
-            bad = int((~np.isfinite(total)).sum())
-            raise BrokenFile(
-                f"{path.name}: {bad} pixels are not finite numbers; the file is broken"
-            )
-        if len(values) == len(self):
-            mean = sum(values.values()) / len(values)
-            raise BadData(f"{path.name}: all pixels have the value {mean:g}; nothing was recorded")
-        if values:
-            self.notes.append(_empty(list(values), self.shape[0]))
+        frames = self._each(self._scanned, keep=True)
+        numbers = range(self.first + 1, self.last + 1)
+        total, notes = scan(Path(self.file), frames, numbers, self.shape[0], report)
+        self.notes += notes
         total = defect_kernel.repair(total, self._broken(), rng=np.random.default_rng(0))
         return gain_kernel.multiply(total.astype(np.float32), self._gain)
 
@@ -171,7 +147,7 @@ class Movie:
             self._bad = defect_kernel.prepare(mask)
             if self._gain is not None:
                 self._gain = defect_kernel.repair_gain(self._gain, self._bad)
-            self._mended = False
+            self._kept.mended.clear()
             self._mend_small(np.asarray(pixels))
 
     def close(self) -> None:
@@ -182,8 +158,7 @@ class Movie:
 
     def forget(self) -> None:
         """Let go of what was kept in memory; it is read again when needed."""
-        self._whole, self._mended = None, False
-        self._small.clear()
+        self._kept = Kept()
 
     def save(self, path: Path) -> None:
         """Write the recipe as JSON."""
@@ -214,11 +189,16 @@ class Movie:
             self._stack = stack
         return self._stack
 
-    def _each(self, work: Callable[[int], Made]) -> Iterator[Made]:
-        """Give work(index) for each used frame, done ahead by several threads."""
+    def _each(self, work: Callable[[int], Made], *, keep: bool = False) -> Iterator[Made]:
+        """Give work(index) for each used frame, done ahead by several threads.
+
+        keep: whole frames have a place to stay, if they are not too large.
+        """
         try:
-            self._open()
+            dtype = self._open().dtype
             self._get_ready()
+            if keep:
+                self._kept.make_room(self.first, (len(self), *self.shape[1:]), dtype)
             yield from ahead(work, range(self.first, self.last), self.threads)
         finally:
             self.close()
@@ -243,17 +223,20 @@ class Movie:
     def _oriented_gain(self) -> NDArray[np.float32] | None:
         """Give what frames are multiplied with, bad pixels as they are, or None.
 
-        EER's references are divided by, but for Thermo Fisher's own `.gain`. An electron counts as
-        one for a physical pixel: upsampled pixels, of which it has several, count more.
+        An electron counts as one for a physical pixel: upsampled pixels, of which it has several,
+        count more.
         """
         scale = self.eer_upsampling**2 / self.counts_per_electron
         if self.gain is None:
             return None if scale == 1 else np.full(self.shape[1:], scale, np.float32)
-        gain = gain_format.read(Path(self.gain))
-        if self.eer_frames:
-            if Path(self.gain).suffix.lower() != ".gain":
-                gain = gain_kernel.reciprocal(gain)
-            gain = gain_kernel.fitted(gain, self.shape[1:])
+        read = gain_format.read(Path(self.gain))
+        gain = gain_kernel.fitted(read, self.shape[1:])
+        note = gain_kernel.refit(read.shape, self.shape[1:])
+        # parts of pixels have their pixel's gain: that needs no word
+        if note and self.eer_upsampling == 1 and note not in self.notes:
+            self.notes.append(note)
+        if gain_kernel.use(self.gain, events=bool(self.eer_frames)) == "divide":
+            gain = gain_kernel.reciprocal(gain)
         gain = gain_kernel.orient(gain, rotation=self.gain_rotation, flip=self.gain_flip)
         return gain_kernel.check(gain, self.shape[1:]) * np.float32(scale)
 
@@ -265,84 +248,52 @@ class Movie:
 
     def _repaired(self, index: int) -> NDArray[Any]:
         """Give a frame as recorded, broken pixels replaced: the same ones each time it is read."""
-        if self._whole is None:
-            return self._fixed(self._read(index), index)
-        self._mend()
-        frame: NDArray[Any] = self._whole[index - self.first]
+        frame = self._read(index)
+        if self._kept.whole is None:
+            return self._fixed(frame, index)
+        if index not in self._kept.mended:
+            defect_kernel.mend(frame, self._broken(), rng=np.random.default_rng(index))
+            self._kept.mended.add(index)
         return frame
 
     def _fixed(self, frame: NDArray[Any], index: int) -> NDArray[Any]:
         return defect_kernel.repair(frame, self._broken(), rng=np.random.default_rng(index))
 
-    def _mend(self) -> None:
-        """Replace the broken pixels of the frames that are kept."""
-        if self._whole is None or self._mended:
-            return
-        bad = self._broken()
-        for number, frame in enumerate(self._whole):
-            rng = np.random.default_rng(self.first + number)
-            defect_kernel.mend(frame, bad, rng=rng)
-        self._mended = True
+    def _all(self) -> NDArray[Any]:
+        """Give the frames that are kept, broken pixels replaced."""
+        for index in range(self.first, self.last):
+            self._repaired(index)
+        assert self._kept.whole is not None
+        return self._kept.whole
 
     def _mend_small(self, pixels: NDArray[Any]) -> None:
         """Replace hot pixels, (k, 2) x, y, of frames in the small ones that are kept instead."""
-        if not self._small:
+        if not self._kept.small:
             return
         side = motion.sampling(self.pixel_size, self.shape[1:])
         height, width = self.shape[1] // side, self.shape[2] // side
         places = pixels // side
         places = places[(places < (width, height)).all(axis=1)]
         bad = defect_kernel.prepare(defect_kernel.points(places, (height, width)))
-        for index, (frame, _, _) in self._small.items():
-            defect_kernel.mend(frame, bad, rng=np.random.default_rng(index))
+        for index, frame in self._kept.small.items():
+            defect_kernel.mend(frame.values, bad, rng=np.random.default_rng(index))
 
     def _read(self, index: int) -> NDArray[Any]:
-        """Give a frame as the file has it."""
-        return np.asarray(self._open().frame(index))
+        """Give a frame as the file has it, from its place if it is kept."""
+        kept = self._kept
+        if kept.whole is None:
+            return np.asarray(self._open().frame(index))
+        place: NDArray[Any] = kept.whole[index - kept.first]
+        if index not in kept.read:
+            self._open().read_into(index, place)
+            kept.read.add(index)
+        return place
 
-    def _kept(self, index: int) -> NDArray[Any]:
+    def _scanned(self, index: int) -> NDArray[Any]:
         """Give a frame as the file has it, and keep it, or what later passes need of it."""
-        if self._whole is not None:
-            room: NDArray[Any] = self._whole[index - self.first]
-            self._open().read_into(index, room)
-            return room
         raw = self._read(index)
-        side = motion.sampling(self.pixel_size, self.shape[1:])
-        self._small[index] = _packed(motion.binned(self._fixed(raw, index), side, self._gain))
+        if self._kept.whole is None:
+            side = motion.sampling(self.pixel_size, self.shape[1:])
+            binned = motion.binned(self._fixed(raw, index), side, self._gain)
+            self._kept.small[index] = Packed.of(binned)
         return raw
-
-
-@dataclass(frozen=True, slots=True)
-class Small:
-    """The used frames of a movie in electrons, binned; they can be gone through again and again."""
-
-    count: int
-    each: Callable[[], Iterator[NDArray[np.float32]]]
-    pixel_size: float  # Å
-    field: tuple[float, float]  # the whole frame (y, x) in these pixels; the last may be lacking
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        return self.each()
-
-
-def _empty(numbers: list[int], frames: int) -> str:
-    """What to say of frames, counted from 1, that show nothing."""
-    if len(numbers) == 1:
-        return f"frame {numbers[0]} of {frames} is empty"
-    if len(numbers) > LISTED:
-        return f"{len(numbers)} of {frames} frames are empty, the first of them is {numbers[0]}"
-    return f"frames {', '.join(map(str, numbers))} of {frames} are empty"
-
-
-def _packed(frame: NDArray[np.float32]) -> tuple[NDArray[np.int16], float, float]:
-    """A frame in half the memory: (frame − mean) in small steps of its standard deviation."""
-    mean, step = float(frame.mean()), max(float(frame.std()) / SMALL_STEPS, 1e-30)
-    values = np.clip(np.rint((frame - mean) / step), -32768, 32767)
-    return values.astype(np.int16), mean, step
-
-
-def _unpacked(values: NDArray[np.int16], mean: float, step: float) -> NDArray[np.float32]:
-    return values.astype(np.float32) * np.float32(step) + np.float32(mean)

@@ -30,10 +30,11 @@ class Step:
     """One unit of processing: what it takes, what it makes, and how it runs.
 
     required: names of params that must have a value. requires: programs ("program") and resources
-    (a number) that it needs, e.g. {"relion_run_motioncorr": "program", "gpu": 1}. version: part of
-    the fingerprint; a new one makes earlier results stale. while_importing: run in recording
-    order before the next image is imported, not by the queue. seen: a real output of the program
-    was at hand when its parser was written.
+    (a number) that it needs, e.g. {"relion_run_motioncorr": "program", "gpu": 1}; values in place
+    of the number, {"gpu": {"motion_device": "cuda"}}, mean one, and only when all of them are set
+    so. version: part of the fingerprint; a new one makes earlier results stale. while_importing:
+    run in recording order before the next image is imported, not by the queue. seen: a real output
+    of the program was at hand when its parser was written.
     """
 
     name: str
@@ -69,6 +70,17 @@ class Step:
     def makes(self) -> tuple[str, ...]:
         """Names of the words it makes."""
         return tuple(r.name for r in self.results)
+
+    def resources(self, values: Mapping[str, Any]) -> dict[str, float]:
+        """Give what a worker must have to run it with these values; a missing one is the default."""
+        known = {p.name: p.default for p in self.params} | dict(values)
+        needed: dict[str, float] = {}
+        for name, amount in self.requires.items():
+            if isinstance(amount, Mapping):
+                amount = all(known.get(word) == value for word, value in amount.items())
+            if amount and amount != "program":
+                needed[name] = float(amount)
+        return needed
 
     def check(self, values: Mapping[str, Any]) -> None:
         """Raise BadValue when a value that the step cannot do without is missing."""

@@ -6,6 +6,8 @@ of 5 Å could not be seen, and all tracks would look alike.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageFilter
@@ -45,9 +47,10 @@ def drawing(
     pen.frame(panel)
 
     cell = _cell(patches.centres)
-    kept = patches.local[patches.used] if patches.used.any() else patches.local
-    factor = _enlargement(kept, cell, field)
-    tracks = _placed(patches, factor, cell, field, box)
+    # When none is used they are grey, but what they do is looked at all the same.
+    kept = patches if patches.used.any() else replace(patches, used=~patches.used)
+    factor = _enlargement(kept.local[kept.used], cell, field)
+    tracks = _placed(kept, factor, cell, field, box)
     path, scale = _fitted(way.points, panel)
     colours = _colours(way)
     shades = np.repeat(colours[None], len(tracks), axis=0)
@@ -64,7 +67,9 @@ def drawing(
     pen.words(MARGIN, box.top + 14, f"Local motion, {verb} {factor:g}×", bold=True)
     pen.scale_bar(right, box.top + 24, factor * box.width / field[1])
     note = "Patches relative to the whole frame, ○ first"
-    if not patches.used.all():
+    if not patches.used.any():
+        note = "Patches relative to the whole frame, × first; not corrected"
+    elif not patches.used.all():
         note += f"; × and grey: {np.sum(~patches.used)} of {len(tracks)} left out"
     pen.words(MARGIN, box.bottom - 26, note, tall=20, colour=palette.MUTED)
     left = panel.right + 24

@@ -43,7 +43,8 @@ def drift(
     centres : (patches, 2) x, y, from −½ to ½ of the field
         Where the patches lie; needed with `tracks`, as is `field`.
     used : (patches,) bool
-        Patches that took part in the fit of the local movement; others are drawn grey.
+        Patches that took part in the fit of the local movement; others are drawn grey. None of
+        them: it was not corrected.
     picture : (y, x), row 0 at the bottom
         The average, any number of pixels; drawn faintly and blurred beneath the tracks, so that
         what is fit for a public page stays so.

@@ -1,14 +1,16 @@
 """Where frames are computed with: this computer's memory, or a graphics card's by way of PyTorch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from focusnb.errors import MissingProgram
+from focusnb.errors import BadValue, MissingProgram
 from focusnb.kernels import arrays, motion
-from focusnb.model.movie import Movie, Small
+from focusnb.model.kept import Small
+from focusnb.model.movie import Movie
 
 
 class View:
@@ -26,7 +28,7 @@ class View:
         if self._torch is None:
             return self.movie.last_frames() if last else self.movie.frames()
         if self._frames is None:
-            self._frames = [self._sent(frame) for frame in self.movie.frames()]
+            self._frames = [self._sent(frame) for frame in self.movie.last_frames()]
         return self._frames
 
     def gain(self) -> Any:
@@ -50,6 +52,23 @@ class View:
         if array.dtype == np.uint16:  # PyTorch has few functions for these
             array = array.astype(np.int32)
         return self._torch.as_tensor(array, device=self._device)
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """Raise BadValue in place of PyTorch's own error when a graphics card has too little memory.
+
+    That error is known by its name: where no card is used, PyTorch need not be there.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":
+            raise
+        raise BadValue(
+            "motion_device = cuda: the graphics card has not enough free memory for this movie;"
+            " set motion_device to cpu, or end what else uses the card"
+        ) from error
 
 
 def to_numpy(array: Any) -> np.ndarray:

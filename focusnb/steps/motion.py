@@ -14,6 +14,8 @@ from focusnb.model.movie import Movie
 from focusnb.model.step import step
 from focusnb.steps import device as devices
 
+# How the kernel says what most movies have: of no interest, and patches left out are then of none.
+NO_LOCAL = "no local motion can be told from noise"
 DRIFT = (
     "drift_total drift_range drift_longest drift_early drift_late drift_jitter drift_deceleration"
 )
@@ -25,8 +27,10 @@ DRIFT = (
         "average average_dw unaligned average_odd average_even average_range aligned_frames"
         f" shifts motion_star {DRIFT} local_drift shift_error alignment_quality aligned"
     ),
-    version="2",
+    requires={"gpu": {"motion_device": "cuda"}},
+    version="3",
 )
+@devices.enough_memory()
 def motion(
     job: Job,
     prepared,
@@ -52,6 +56,9 @@ def motion(
     """
     movie: Movie = job.read("prepared")
     movie.threads = job.threads
+    dose = movie.dose_per_frame
+    before = movie.prior_dose + movie.first * (dose or 0.0)
+    dose_range = _range(sum_dose_from, sum_dose_to, dose, before, len(movie))
     view = devices.View(movie, motion_device)
     notes: list[str] = []
     found = None
@@ -76,11 +83,9 @@ def motion(
             workers=job.threads,
         )
         notes += _said(job, movie, found)
-    known = found is not None and found.quality > kernel.NOISE_PEAK
+    known = found is not None and found.seen
     shifts = found.shifts if known else np.zeros((len(movie), 2))
     model = found.model if known else None
-    dose = movie.dose_per_frame
-    before = movie.prior_dose + movie.first * (dose or 0.0)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         # named one by one: with **words Python would hold the frames until the call returns
@@ -95,7 +100,7 @@ def motion(
             dose_per_frame=dose,
             prior_dose=before,
             odd_even=odd_even and len(movie) > 1,
-            dose_range=None if sum_dose_to is None else _range(sum_dose_from, sum_dose_to),
+            dose_range=dose_range,
             report=lambda done, text="": job.report(0.5 + 0.45 * done, text or "summing frames"),
             workers=job.threads,
         )
@@ -125,14 +130,13 @@ def _said(job: Job, movie: Movie, found: kernel.Alignment) -> list[str]:
         f"{found.iterations} rounds, changes {changes} Å, peaks {found.quality:.1f} sd high,"
         f" error of a shift {found.error:.2f} Å, frames taken together: {found.group}"
     )
-    for note in found.notes:
-        job.log(note)
-    if found.quality <= kernel.NOISE_PEAK:
+    if not found.seen:
         return [
             f"the frames could not be aligned: their correlation peaks, {found.quality:.1f} sd"
             " high, may be noise; they are summed as they are"
         ]
-    notes = []
+    still = any(note.startswith(NO_LOCAL) for note in found.notes)
+    notes = [] if still else list(found.notes)
     if not found.converged:
         notes.append(
             f"the shifts still changed after {found.iterations} rounds:"
@@ -145,15 +149,40 @@ def _said(job: Job, movie: Movie, found: kernel.Alignment) -> list[str]:
             if len(found.unsure) == 1
             else f"frames {listed} do not show what the others show; their shifts are interpolated"
         )
-    for note in notes:
+    for note in dict.fromkeys((*found.notes, *notes)):
         job.log(note)
     return notes
 
 
-def _range(low: float, high: float) -> tuple[float, float]:
+def _range(
+    low: float, high: float | None, dose: float | None, before: float, frames: int
+) -> tuple[float, float] | None:
+    """Give the range of doses that gets a sum of its own, e/Å²; None when it is not asked for.
+
+    dose, before: of a frame, and what the specimen had received before the first used one.
+
+    Raises BadValue when no used frame can lie within it.
+    """
+    if high is None and not low:
+        return None
+    if high is None:
+        high, told = np.inf, f"from {low:g} e/Å² on"
+    else:
+        told = f"within {low:g} to {high:g} e/Å²"
     if not low < high:
         raise BadValue(
             f"sum_dose_from = {low:g} and sum_dose_to = {high:g} e/Å²: the range is empty"
+        )
+    if not dose:
+        raise BadValue(
+            "sum_dose_from and sum_dose_to need the dose of a frame: give dose_per_frame or"
+            " exposure_dose"
+        )
+    start = before + dose * np.arange(frames)
+    if not ((start >= low - 1e-6) & (start + dose <= high + 1e-6)).any():
+        raise BadValue(
+            f"no used frame was exposed {told}: they received {start[0]:g} to"
+            f" {start[-1] + dose:g}; mend sum_dose_from and sum_dose_to"
         )
     return low, high
 
@@ -245,6 +274,7 @@ def of_file(shifts: np.ndarray, movie: Movie) -> list[list[float] | None]:
 def _star(job: Job, movie: Movie, found: kernel.Alignment, voltage: float) -> str:
     whole = np.full((movie.shape[0], 2), np.nan)
     whole[movie.first : movie.last] = found.shifts
+    local, left_out = _local_shifts(movie, found)
     motion_star.write(
         job.path("motion_star"),
         motion_star.MotionFile(
@@ -265,22 +295,33 @@ def _star(job: Job, movie: Movie, found: kernel.Alignment, voltage: float) -> st
             eer_upsampling=movie.eer_upsampling if movie.eer_frames else None,
             hot_pixels=np.array(movie.hot, np.int64).reshape(-1, 2),
             model=found.model,
-            local_shifts=_local_shifts(movie, found),
+            local_shifts=local,
+            left_out=left_out,
         ),
     )
     return job.keep("motion_star")
 
 
-def _local_shifts(movie: Movie, found: kernel.Alignment) -> np.ndarray | None:
-    """What each patch showed, relative to the whole frame: rows frame, x, y, movement x, y."""
+def _local_shifts(
+    movie: Movie, found: kernel.Alignment
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """What each patch showed, relative to the whole frame: rows frame, x, y, movement x, y.
+
+    First patches that the local motion was fitted to, then the others: all, when there is none.
+    """
     tracks = found.tracks
-    if tracks is None or found.model is None:
-        return None
+    if tracks is None:
+        return None, None
     relative = tracks.movement - found.shifts
     place = (tracks.centres + 0.5) * [movie.shape[2], movie.shape[1]]
-    rows = [
-        (movie.first + z, *place[p], *relative[p, z])
-        for p in np.flatnonzero(tracks.used)
-        for z in range(len(found.shifts))
-    ]
-    return np.array(rows)
+    used = tracks.used & (found.model is not None)
+
+    def rows(patches: np.ndarray) -> np.ndarray | None:
+        listed = [
+            (movie.first + z, *place[p], *relative[p, z])
+            for p in np.flatnonzero(patches)
+            for z in range(len(found.shifts))
+        ]
+        return np.array(listed) if listed else None
+
+    return rows(used), rows(~used)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from focusnb import formats
 from focusnb.errors import BadData, BadValue
 from focusnb.kernels import defects as defect_kernel
@@ -13,12 +15,15 @@ from focusnb.model.step import step
 
 # EER frames in a fraction, when nothing tells how many are wanted; as RELION's default.
 FRACTION = 40
+# Averages are padded to so many times the frame's side, and to so many pixels: beyond that they
+# would fill the memory with nothing new.
+MOST_TIMES, MOST_PIXELS = 4, 32_768
 
 
 @step(
     category="Prepare",
     results="prepared frame_count hot_pixels average_pixel_size total_dose",
-    version="2",
+    version="3",
 )
 def prepare(
     job: Job,
@@ -51,6 +56,11 @@ def prepare(
     """
     file = look(Path(movie), eer_frames, eer_dose, int(eer_upsampling), exposure_dose)
     notes, frames = file.notes, file.shape[0]
+    if file.together and not eer_frames and exposure_dose is None and dose_per_frame is not None:
+        notes.append(
+            f"dose_per_frame = {dose_per_frame:g} e/Å² is taken as that of {file.together} recorded"
+            " frames together: for eer_dose to tell how many, give exposure_dose; or set eer_frames"
+        )
     last = min(last_frame or frames, frames)
     if last_frame > frames:
         notes.append(f"last_frame = {last_frame}, but the movie has {frames} frames: all are used")
@@ -77,6 +87,7 @@ def prepare(
         eer_upsampling=file.upsampling,
         threads=job.threads,
     )
+    _check_padding(recipe)
     # The sides are whole numbers: what a pixel of them really is.
     recipe.average_pixel_size = pixel * file.shape[2] / recipe.average_shape[1]
     if min(recipe.average_shape) < 32:
@@ -163,6 +174,23 @@ def _wanted(pixel_size: float, crop_factor: float, target: float | None, notes: 
             " averages are padded, which adds no detail"
         )
     return target
+
+
+def _check_padding(movie: Movie) -> None:
+    """Raise BadValue when averages would be padded to sides that nobody can use."""
+    for side, wanted in zip(movie.shape[:0:-1], movie.average_shape[::-1], strict=True):
+        most = max(min(MOST_TIMES * side, MOST_PIXELS), side)
+        if wanted > most:
+            finest = movie.pixel_size * side / most
+            raise BadValue(
+                f"target_pixel_size = {movie.average_pixel_size:g} Å would pad frames of {side} pixels"
+                f" a side to {wanted}, and {most} are possible; give {_above(finest):g} Å or more"
+            )
+
+
+def _above(size: float) -> float:
+    """The size, rounded up to as many digits as are shown: what is told must be taken."""
+    return float(np.ceil(size * 1000) / 1000)
 
 
 def dose_of_frame(per_frame: float | None, exposure: float | None, frames: float) -> float | None:

@@ -68,17 +68,22 @@ def previews(
 
 
 def patch_tracks(motion: motion_format.MotionFile) -> dict[str, np.ndarray]:
-    """Give the movement of each patch as the drift plot takes it: tracks (patches, n, 2), centres.
+    """Give what each patch showed as the drift plot takes it: tracks (patches, n, 2), centres, used.
 
-    Nothing when the file has no local movement.
+    Nothing when the file tells of no patch.
     """
-    if motion.local_shifts is None:
+    found = [rows for rows in (motion.local_shifts, motion.left_out) if rows is not None]
+    if not found:
         return {}
-    places, patch = np.unique(motion.local_shifts[:, 1:3], axis=0, return_inverse=True)
+    rows = np.concatenate(found)
+    places, patch = np.unique(rows[:, 1:3], axis=0, return_inverse=True)
+    patch, frame = patch.ravel(), rows[:, 0].astype(int)
     tracks = np.full((len(places), motion.frames, 2), np.nan)
-    frame = motion.local_shifts[:, 0].astype(int)
-    tracks[patch.ravel(), frame] = motion.local_shifts[:, 3:] + motion.shifts[frame]
-    return {"tracks": tracks, "centres": places / [motion.width, motion.height] - 0.5}
+    tracks[patch, frame] = rows[:, 3:] + motion.shifts[frame]
+    used = np.zeros(len(places), bool)
+    used[patch[: 0 if motion.local_shifts is None else len(motion.local_shifts)]] = True
+    centres = places / [motion.width, motion.height] - 0.5
+    return {"tracks": tracks, "centres": centres, "used": used}
 
 
 def _ctf(job: Job, voltage: float, cs: float, contrast: float) -> list[str]:

@@ -1,6 +1,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from focusnb import export, formats
 from focusnb.errors import BadValue, Cancelled, UnknownName
 from focusnb.formats import coordinates, motion_star, star
+from focusnb.formats import gain as gain_format
 from focusnb.kernels import gain as gain_kernel
 from focusnb.kernels import motion, picking
 from focusnb.simulate import movie as simulated
@@ -284,6 +286,24 @@ def test_the_gain_goes_along_turned_as_the_movies_need_it(project, processed, tm
     told = motion_star.read(tmp_path / "out" / "micrographs" / "m.star")
     turned = formats.read(tmp_path / "out" / told.gain_name)
     np.testing.assert_array_equal(turned, gain_kernel.orient(gain, rotation=1, flip=2))
+
+
+def test_a_gain_that_events_are_multiplied_with_is_turned_into_one_they_are_divided_by(
+    project, processed, tmp_path
+):
+    gain = np.random.default_rng(3).normal(1, 0.1, (160, 96)).astype(np.float32)
+    (project.root / "references").mkdir()
+    formats.write(tmp_path / "a.tif", gain).rename(project.root / "references" / "abc.gain")
+    project.set(gain="references/abc.gain", gain_rotation="1")
+    processed("m.tif")
+    (table,) = project.root.glob("*/*/shifts.star")
+    motion_star.write(table, replace(motion_star.read(table), eer_grouping=40, eer_upsampling=1))
+    export.export(project, "relion", tmp_path / "out")
+    told = motion_star.read(tmp_path / "out" / "micrographs" / "m.star")
+    assert told.gain_name.endswith(".mrc")
+    turned = formats.read(tmp_path / "out" / told.gain_name)
+    read = gain_format.read(project.root / "references" / "abc.gain")  # EER's are not flipped
+    np.testing.assert_allclose(1 / turned, gain_kernel.orient(read, rotation=1), rtol=1e-5)
 
 
 def test_the_projects_own_folders_are_no_place_for_an_export(project, processed, tmp_path):

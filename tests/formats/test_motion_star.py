@@ -71,6 +71,16 @@ def test_the_file_holds_the_correction_in_pixels(tmp_path):
     assert "-0.0" not in (tmp_path / "a.star").read_text().split()
 
 
+def test_patches_left_out_are_in_a_block_of_ours_and_places_have_three_digits(tmp_path):
+    rows = np.array([[0, 110.00000000000001, 1 / 3, 0.5, -1.0], [2, 2.0, 5.0, np.nan, np.nan]])
+    path = motion_star.write(tmp_path / "a.star", small(left_out=rows, local_shifts=rows[:1]))
+    again = motion_star.read(path)
+    np.testing.assert_allclose(again.left_out, rows, atol=4e-4)
+    np.testing.assert_allclose(again.local_shifts, rows[:1], atol=4e-4)
+    assert list(star.read(path)) == ["general", "global_shift", "local_shift", "left_out_shift"]
+    assert not any(len(word) > 9 for word in path.read_text().split() if word[0].isdigit())
+
+
 def test_frames_not_used_are_minus_9999(tmp_path):
     shifts = np.array([[np.nan, np.nan], [0, 0], [3.0, 1.0]])
     path = motion_star.write(tmp_path / "a.star", small(shifts=shifts, first_frame=2))

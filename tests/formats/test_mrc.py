@@ -72,6 +72,20 @@ def test_any_array_comes_back_bit_for_bit(array):
     np.testing.assert_array_equal(again, array)
 
 
+@pytest.mark.parametrize("piece", [1 << 30, 1000], ids=["whole", "in pieces"])
+def test_frames_are_read_where_the_system_has_no_preadv(tmp_path, monkeypatch, piece):
+    array = np.random.default_rng(1).integers(-9, 9, (3, 40, 50)).astype(np.int16)
+    path = formats.write(tmp_path / "a.mrcs", array)
+    monkeypatch.delattr(mrc.os, "preadv")
+    monkeypatch.setattr(mrc, "PIECE", piece)
+    with formats.open(path) as stack:
+        np.testing.assert_array_equal(np.array(list(stack)), array)
+        with path.open("r+b") as file:
+            file.truncate(path.stat().st_size - 100)
+        with pytest.raises(BrokenFile, match="ended within frame 2"):
+            stack.frame(2)
+
+
 @pytest.mark.parametrize(
     ("mode", "dtype"),
     [(0, "i1"), (1, "<i2"), (2, "<f4"), (4, "<c8"), (6, "<u2"), (12, "<f2")],

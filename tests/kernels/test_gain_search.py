@@ -125,6 +125,29 @@ def test_what_cannot_be_compared_is_refused(total, factor, words):
         gain_search.search(total, factor)
 
 
+@pytest.mark.parametrize(
+    ("name", "events", "use"),
+    [
+        ("a/gain.mrc", False, "multiply"),
+        ("a/20240101.gain", False, "multiply"),
+        ("a/gain.mrc", True, "divide"),
+        ("a/gain.tif", True, "divide"),
+        ("a/20240101.gain", True, "multiply"),
+        ("a/20240101.GAIN", True, "multiply"),
+    ],
+)
+def test_convention_events_are_divided_by_what_is_no_gain_file(name, events, use):
+    assert gain.use(name, events=events) == use
+
+
+def test_what_fits_is_said_with_the_variance_that_is_left(rng):
+    as_read = reference(rng)
+    found = gain_search.search(recorded(rng, as_read, frames=100), as_read)
+    words = f"is then {found.best.excess:.2f} of what counting electrons gives, without a gain"
+    assert words in found.sentence
+    assert found.sentence.endswith(f"{found.candidates[-1].excess:.2f}")
+
+
 class TestSizes:
     def test_truth_a_reference_of_twice_the_size_is_the_mean_of_four(self):
         fine = np.arange(16.0).reshape(4, 4) + 1
@@ -140,6 +163,24 @@ class TestSizes:
 
     def test_any_other_is_left_for_the_check(self):
         assert gain.fitted(np.ones((3, 5)), (4, 4)).shape == (3, 5)
+
+    @pytest.mark.parametrize(
+        ("have", "shape", "words"),
+        [
+            ((4, 8), (2, 4), "has 8 × 4 pixels, the frames 4 × 2: the mean of each 2 × 2"),
+            ((8, 4), (2, 4), "has 4 × 8 pixels, the frames 4 × 2: the mean of each 2 × 2"),
+            ((1, 2), (2, 4), "has 2 × 1 pixels, the frames 4 × 2: each of its pixels"),
+            ((2, 1), (2, 4), "has 1 × 2 pixels, the frames 4 × 2: each of its pixels"),
+        ],
+    )
+    def test_what_is_done_with_another_size_is_told(self, have, shape, words):
+        assert words in gain.refit(have, shape)
+        assert gain.fitted(np.ones(have), shape).shape in (shape, shape[::-1])
+
+    @pytest.mark.parametrize("have", [(2, 4), (4, 2), (3, 5), (5, 9), (6, 12)])
+    def test_nothing_is_told_where_nothing_is_done(self, have):
+        assert gain.refit(have, (2, 4)) == ""
+        assert gain.fitted(np.ones(have), (2, 4)).shape == have
 
     def test_truth_the_reciprocal_keeps_dead_pixels(self):
         assert_allclose(gain.reciprocal([[2.0, 0.0]]), [[0.5, 0.0]])

@@ -9,8 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from focusnb import formats
 from focusnb.errors import BadData, BrokenFile
+from focusnb.formats.mrc import MrcStack
 from focusnb.kernels import motion
-from focusnb.model import movie as module
+from focusnb.model import kept as module
 from focusnb.model.movie import Movie
 
 COUNT, SIDE = 5, 192
@@ -186,6 +187,19 @@ class TestElectrons:
         with pytest.raises(KeyError, match="stop"):
             one.scan(stop)
 
+    @pytest.mark.parametrize(("dtype", "count"), [(np.uint16, 600), (np.uint8, 600)])
+    def test_truth_many_frames_of_the_highest_counts_are_added_up_exactly(
+        self, recipe, tmp_path, dtype, count
+    ):
+        high = np.iinfo(dtype).max
+        frames = np.full((count, 32, 32), high - 1, dtype)
+        frames[::3, 0, 0] = high
+        file = formats.write(tmp_path / "bright.tif", frames)
+        bright = recipe(
+            file=str(file), shape=frames.shape, last=count, gain=None, defects=None
+        ).scan()
+        assert_array_equal(bright, frames.sum(0, dtype=np.int64).astype(np.float32))
+
 
 class TestSmall:
     @KEPT
@@ -238,6 +252,71 @@ class TestSmall:
     def test_fine_details_are_not_added_up(self, recipe):
         one = recipe(pixel_size=2.5)
         assert (one.small().pixel_size, next(iter(one.small())).shape) == (2.5, (SIDE, SIDE))
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The numbers of the frames that were decoded, one after the other."""
+    found = []
+    frame = MrcStack._frame
+
+    def counted(self, index):
+        if self.path.name == "movie.mrc":  # the gain is one, too
+            found.append(index)
+        return frame(self, index)
+
+    monkeypatch.setattr(MrcStack, "_frame", counted)
+    return found
+
+
+class TestDecoding:
+    """Each frame is decoded once where all are kept, whoever asks first."""
+
+    @pytest.mark.parametrize("threads", [1, 3])
+    def test_passes_over_the_small_ones_keep_what_they_read(self, recipe, decoded, threads):
+        one = recipe(hot=HOT, threads=threads)
+        found = [np.array(list(one.small())) for _ in range(3)]
+        frames = np.array(list(one.last_frames()))
+        assert sorted(decoded) == list(range(COUNT))
+        assert_array_equal(found[0], found[2])
+        scanned = recipe(hot=HOT)
+        scanned.scan()
+        assert_array_equal(found[0], np.array(list(scanned.small())))
+        assert_array_equal(frames, frames_of(scanned))
+
+    def test_passes_over_the_frames_keep_them(self, recipe, decoded):
+        one = recipe(hot=HOT)
+        first = frames_of(one)
+        assert_array_equal(frames_of(one), first)
+        list(one.small())
+        assert sorted(decoded) == list(range(COUNT))
+
+    def test_of_large_ones_the_small_are_kept(self, recipe, decoded, monkeypatch):
+        monkeypatch.setattr(module, "KEPT_BYTES", 0)
+        one = recipe(hot=HOT)
+        found = [np.array(list(one.small())) for _ in range(3)]
+        assert sorted(decoded) == list(range(COUNT))
+        assert_array_equal(found[0], found[2])
+        list(one.last_frames())
+        assert len(decoded) == 2 * COUNT
+
+    @KEPT
+    def test_a_pass_that_was_given_up_is_gone_on_with(self, recipe, decoded, monkeypatch, kept):
+        monkeypatch.setattr(module, "KEPT_BYTES", kept)
+        one = recipe(hot=HOT)
+        frames = iter(one.small())
+        first = [next(frames), next(frames)]
+        frames.close()
+        found = np.array(list(one.small()))
+        assert sorted(decoded) == list(range(COUNT))
+        assert_array_equal(found[:2], first)
+        assert_array_equal(frames_of(one), frames_of(recipe(hot=HOT)))
+
+    def test_the_last_pass_keeps_nothing(self, recipe, decoded):
+        one = recipe(hot=HOT)
+        for _ in range(2):
+            list(one.last_frames())
+        assert len(decoded) == 2 * COUNT
 
 
 class TestRecipe:

@@ -211,6 +211,22 @@ def test_patches_left_out_are_grey_with_a_cross(path):
     assert coloured(seen)[other].sum() > 200
 
 
+def test_when_none_is_used_all_are_grey_and_their_tracks_fill_their_cells(path):
+    centres, shifts = grid(3), settle()
+    tracks = shifts + doming(centres, 20, 2.0)
+    pictures.drift(shifts, path, tracks=tracks, centres=centres, field=FIELD)
+    marked = coloured(colours(path))
+    pictures.drift(
+        shifts, path, tracks=tracks, centres=centres, used=np.zeros(9, bool), field=FIELD
+    )
+    seen = colours(path)
+    for box in cells(centres, tracked._frame(FIELD)):
+        cell = inside(box)
+        assert coloured(seen)[cell].sum() == 0
+        grey = seen[::-1][cell].max(axis=2) < 180
+        assert grey.sum() > 0.5 * marked[cell].sum() > 50
+
+
 def test_a_patch_without_a_known_point_is_left_out(path):
     centres, shifts = grid(3), settle()
     tracks = shifts + doming(centres, 20, 2.0)

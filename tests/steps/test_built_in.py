@@ -265,7 +265,9 @@ class TestWhatIsRefused:
     def test_pixels_that_are_no_numbers(self, refused):
         pictures = movie().frames.astype("f4")
         pictures[1, 5, 7] = np.nan
-        assert "1 pixels are not finite numbers" in refused(pictures)
+        assert refused(pictures) == ("bad.mrc: 1 pixel without a finite value; the file is broken")
+        pictures[2, 6, 7] = np.inf
+        assert "2 pixels without a finite value" in refused(pictures)
 
     def test_a_constant_picture(self, refused):
         sentence = refused(np.full((4, 64, 64), 7, "u1"), gain=None, defects=None)

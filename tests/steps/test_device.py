@@ -1,5 +1,6 @@
 """Motion on a graphics card's arrays: without one, the sentence; with PyTorch, the same pictures."""
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -7,7 +8,11 @@ import pytest
 from contracts.steps import perform, results
 from numpy.testing import assert_allclose
 
+import focusnb as fn
 from focusnb import formats
+from focusnb.batch import task
+from focusnb.kernels import motion
+from focusnb.model.registry import Registry
 from focusnb.steps import device
 
 CHANNELS = ["average", "average_dw", "unaligned", "average_odd"]
@@ -21,6 +26,53 @@ def test_without_a_card_it_is_told_what_is_missing(tmp_path, recorded_movie):
     missing = "finds no graphics card" if find_spec("torch") else "needs PyTorch"
     assert missing in outcome.message
     assert "set motion_device to cpu" in outcome.message
+
+
+class OutOfMemoryError(RuntimeError):
+    """What PyTorch raises, and what it says."""
+
+    def __init__(self):
+        super().__init__("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee documentation")
+
+
+def test_too_little_memory_on_the_card_is_told_with_what_to_set(
+    tmp_path, recorded_movie, monkeypatch
+):
+    def estimate(*args, **how):
+        raise OutOfMemoryError
+
+    monkeypatch.setattr(motion, "estimate", estimate)
+    outcome = perform(tmp_path, recorded_movie, ["prepare", "motion"])
+    assert (outcome.state, outcome.step) == ("failed", "motion")
+    assert outcome.message == (
+        "motion_device = cuda: the graphics card has not enough free memory for this movie;"
+        " set motion_device to cpu, or end what else uses the card"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "needed"),
+    [({"motion_device": "cuda"}, {"gpu": 1.0}), ({"motion_device": "cpu"}, {}), ({}, {})],
+)
+def test_a_card_is_required_only_where_one_is_asked_for(values, needed):
+    registry = Registry()
+    assert registry.step("motion").resources(values) == needed
+    assert registry.step("prepare").resources(values) == {}
+
+
+@pytest.mark.parametrize("where", ["project", "batch"])
+def test_a_batch_that_aligns_on_a_card_goes_to_a_worker_that_has_one(
+    tmp_path, recorded_movie, where
+):
+    given = {"motion_device": "cuda"}
+    project = fn.create(tmp_path / "p", pixel_size=1.0, **(given if where == "project" else {}))
+    (image,) = project.add(recorded_movie)
+    row = {
+        "image": image.id, "given": json.dumps(given if where == "batch" else {}), "trial": "",
+        "force": 1, "id": 1, "try": 1,
+    }  # fmt: skip
+    made = [task.build(project, {**row, "steps": steps}) for steps in ("prepare", "prepare motion")]
+    assert [dict(one.resources) for one in made] == [{}, {"gpu": 1.0}]
 
 
 def test_pytorchs_arrays_give_the_same_pictures(tmp_path, recorded_movie, monkeypatch):

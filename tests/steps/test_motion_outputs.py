@@ -12,6 +12,7 @@ from scipy import signal
 
 from focusnb import formats
 from focusnb.formats import motion_star
+from focusnb.kernels import motion as kernel
 
 DOSE = 20.0 / FRAMES  # e/Å² of a frame
 INSIDE = (slice(24, -24), slice(24, -24))  # away from what comes in over the edges
@@ -185,8 +186,13 @@ class TestRangeOfDoses:
         pictures, _, _ = sums(sum_dose_to=20.0)
         assert_allclose(pictures["average_range"], pictures["average"], atol=1e-3)
 
-    def test_without_its_end_it_is_not_made(self, sums):
+    def test_without_its_end_it_goes_on_to_that_of_the_exposure(self, sums):
+        pictures, _, _ = sums(**STILL, sum_dose_from=12.5)
+        assert_allclose(pictures["average_range"], electrons(5).sum(0), atol=2e-2)
+
+    def test_it_is_made_only_when_asked_for(self, sums):
         assert sums()[1]["average_range"] is None
+        assert sums(sum_dose_from=0.0)[1]["average_range"] is None
 
     @pytest.mark.parametrize(
         ("values", "sentence"),
@@ -197,16 +203,26 @@ class TestRangeOfDoses:
             ),
             (
                 {"sum_dose_from": 30.0, "sum_dose_to": 40.0},
-                "no used frame was exposed within 30 to 40 e/Å²: they received 0 to 20",
+                "no used frame was exposed within 30 to 40 e/Å²: they received 0 to 20;"
+                " mend sum_dose_from and sum_dose_to",
+            ),
+            (
+                {"sum_dose_from": 18.0},
+                "no used frame was exposed from 18 e/Å² on: they received 0 to 20;"
+                " mend sum_dose_from and sum_dose_to",
             ),
             (
                 {"sum_dose_to": 5.0, "exposure_dose": None},
-                "a range of doses needs the dose of a frame; give dose_per_frame",
+                "sum_dose_from and sum_dose_to need the dose of a frame:"
+                " give dose_per_frame or exposure_dose",
             ),
         ],
     )
-    def test_a_range_that_cannot_be_is_refused(self, tmp_path, recorded_movie, values, sentence):
-        outcome = perform(tmp_path, recorded_movie, ["prepare", "motion"], **STILL | values)
+    def test_a_range_that_cannot_be_is_refused_before_anything_is_aligned(
+        self, tmp_path, recorded_movie, monkeypatch, values, sentence
+    ):
+        monkeypatch.setattr(kernel, "estimate", None)
+        outcome = perform(tmp_path, recorded_movie, ["prepare", "motion"], **values)
         assert (outcome.state, outcome.step) == ("failed", "motion")
         assert outcome.message == sentence
 
@@ -279,6 +295,31 @@ class TestPixelSizes:
         _, found, folder = sums(crop_factor=2.0)
         told = motion_star.read(folder / found["motion_star"])
         assert (told.binning, told.pixel_size, told.width) == (2.0, 1.0, SIZE)
+
+    @pytest.mark.parametrize(
+        ("most", "sentence"),
+        [
+            (
+                32_768,
+                "target_pixel_size = 0.01 Å would pad frames of 512 pixels a side to 51200,"
+                " and 2048 are possible; give 0.25 Å or more",
+            ),
+            (
+                1_000,
+                "target_pixel_size = 0.01 Å would pad frames of 512 pixels a side to 51200,"
+                " and 1000 are possible; give 0.512 Å or more",
+            ),
+        ],
+    )
+    def test_an_average_that_would_fill_the_memory_is_refused(
+        self, tmp_path, recorded_movie, monkeypatch, most, sentence
+    ):
+        monkeypatch.setattr("focusnb.steps.prepare.MOST_PIXELS", most)
+        outcome = perform(tmp_path / "1", recorded_movie, ["prepare"], target_pixel_size=0.01)
+        assert (outcome.state, outcome.step, outcome.message) == ("failed", "prepare", sentence)
+        finest = float(sentence.split("give ")[1].split()[0])
+        again = perform(tmp_path / "2", recorded_movie, ["prepare"], target_pixel_size=finest)
+        assert again.state == "done"
 
     def test_an_average_that_would_be_too_small_is_refused(self, tmp_path, recorded_movie):
         outcome = perform(tmp_path, recorded_movie, ["prepare"], target_pixel_size=20.0)

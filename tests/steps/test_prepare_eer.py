@@ -73,6 +73,28 @@ def prepared(tmp_path, file, **values):
     return results(outcome), outcome.notes + outcome.runs[0].notes
 
 
+class TestDoseOfAFrame:
+    def test_alone_it_does_not_tell_how_many_make_a_fraction_and_that_is_told(self, few, tmp_path):
+        known = {"exposure_dose": None, "dose_per_frame": 0.9, "eer_dose": 0.8}
+        found, notes = prepared(tmp_path, few[0], **known)
+        assert found["frame_count"] == 1
+        assert (
+            "dose_per_frame = 0.9 e/Å² is taken as that of 25 recorded frames together: for eer_dose"
+            " to tell how many, give exposure_dose; or set eer_frames"
+        ) in notes
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"exposure_dose": None, "dose_per_frame": 0.9, "eer_frames": 5},
+            {"exposure_dose": 5.0},
+            {"exposure_dose": None},
+        ],
+    )
+    def test_what_is_told_completely_needs_no_note(self, few, tmp_path, values):
+        assert not any("dose_per_frame" in n for n in prepared(tmp_path, few[0], **values)[1])
+
+
 def summed(tmp_path, file, /, **values):
     """The sum of a file's frames as motion writes it, and what was found."""
     outcome = perform(tmp_path / "home", file, ["prepare", "motion"], **PLAIN | values)

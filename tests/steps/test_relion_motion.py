@@ -345,6 +345,10 @@ def turned_round(blocks):
     blocks["local_motion_model"]["rlnMotionModelCoeff"] *= -1
 
 
+def with_patches_left_out(blocks):
+    blocks["left_out_shift"] = blocks["local_shift"]
+
+
 def lacking_a_coefficient(blocks):
     blocks["local_motion_model"] = blocks["local_motion_model"][:-1]
 
@@ -405,6 +409,12 @@ class TestPolishing:
         assert ended.returncode == 0
         assert agreement(started[1]) > 0.06
         assert agreement(folder) < left * agreement(started[1])
+
+    def test_patches_left_out_are_no_matter_to_it(self, started, changed):
+        ended, folder = changed(with_patches_left_out)
+        assert ended.returncode == 0
+        assert "warning" not in (ended.stdout + ended.stderr).lower()
+        assert_allclose(tracks(folder), tracks(started[1]), atol=2e-3)  # the copy is rounded
 
     def test_it_polishes(self, started, ready, recorded):
         ended = polish(ready, "polished", "--combine_frames")

@@ -14,8 +14,8 @@ SENTENCES = {
     "empty.tif": "empty",
     "text.mrc": "text.mrc",
     "huge.mrc": "huge.mrc",
-    "small.tif": "gain reference has 512 × 512 pixels, the frames 256 × 256",
-    "nan.mrc": "1 pixels are not finite numbers",
+    "small.tif": "gain reference has 512 × 512 pixels, the frames 300 × 256",
+    "nan.mrc": "1 pixel without a finite value",
     "constant.mrc": "all pixels have the value 3; nothing was recorded",
     "constant.tif": "all pixels have the value 5; nothing was recorded",
 }
@@ -37,7 +37,7 @@ def folder(tmp_path_factory):
     header = bytearray((folder / "one.mrc").read_bytes())
     header[:12] = np.array([10**6, 10**6, 1], "<i4").tobytes()
     (folder / "huge.mrc").write_bytes(header)
-    formats.write(folder / "small.tif", made.frames[:, :256, :256], pixel_size=1.0)
+    formats.write(folder / "small.tif", made.frames[:, :256, :300], pixel_size=1.0)
     bad = single.copy()
     bad[3, 4] = np.nan
     formats.write(folder / "nan.mrc", bad, pixel_size=1.0)

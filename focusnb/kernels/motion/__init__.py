@@ -5,7 +5,7 @@ frames that are not used are NaN. Frames are moved by −shift, so averages lie 
 frame's position. Local movement is RELION's polynomial (`motion.model`).
 """
 
-from focusnb.kernels.motion.alignment import NOISE_PEAK, Alignment, estimate
+from focusnb.kernels.motion.alignment import Alignment, estimate
 from focusnb.kernels.motion.local import Tracks
 from focusnb.kernels.motion.model import local_movement
 from focusnb.kernels.motion.numbers import (
@@ -31,7 +31,6 @@ __all__ = [
     "jitter",
     "local_movement",
     "longest_step",
-    "NOISE_PEAK",
     "path_length",
     "sampling",
     "Sums",

@@ -12,6 +12,9 @@ from focusnb.kernels.motion.refine import Fit
 
 UNEXPLAINED = 0.6  # Å, and four standard errors: a patch that strays farther is left out
 MOST_LEFT = 0.4  # of the patches may be left out
+FEW = 12  # patches: of fewer none can be told to stray from a field of 6 terms
+ATTEMPTS = 6
+MOVE_APART = "the patches do not move as one smooth field"
 # Twice the log-likelihood. Where nothing moves 30 coefficients gain some 60, seldom 130: more than
 # the 30 of normal errors, as positions of small patches at low dose are not always near the truth.
 WORTH = 150.0
@@ -19,7 +22,7 @@ WORTH = 150.0
 
 @dataclass(frozen=True, slots=True)
 class Tracks:
-    """The movement as each patch shows it."""
+    """The movement as each patch shows it; of those that stray far, only which way they leave."""
 
     centres: NDArray  # (patches, 2) x, y, −½ to ½ of the field
     movement: NDArray  # (patches, n, 2) x, y in Å, whole-frame movement included
@@ -42,42 +45,66 @@ def fit_local(
     Gives the fit, the patches' tracks, and what people should know.
     """
     good = np.ones(patches.many, bool)
-    limit = UNEXPLAINED / pixel_size
     local = whole
-    for attempt in range(5):
-        report(attempt / 5)
+    for attempt in range(ATTEMPTS):
+        report(attempt / ATTEMPTS)
         local = fit(local.shifts, local=True, good=good, start=local.coefficients)
-        far = _length(local.rest)
-        # the worst first: they pull the fit away from patches that follow it
-        far = far * (good & (far > np.maximum(limit, 4 * local.rest_error)))
-        stray = (far > 0) & (far >= 0.5 * far.max())
-        if not stray.any() or (good & ~stray).sum() < max((1 - MOST_LEFT) * patches.many, 4):
+        stray = ~good | _stray(local, patches, UNEXPLAINED / pixel_size)
+        if (stray == ~good).all() or stray.mean() > MOST_LEFT:
             break
-        good = good & ~stray
+        good = ~stray
     notes = []
     if left := int((~good).sum()):
         notes.append(f"{left} of {patches.many} patches move unlike the others and were left out")
-    if doubt := _doubt(local, patches, good):
+    if doubt := _doubt(local, patches, ~stray):
         notes.append(f"{doubt}; the whole frames are moved")
         local = fit(whole.shifts, local=False)
     return local, _tracks(patches, local, good, pixel_size), notes
 
 
+def _stray(local: Fit, patches: Patches, limit: float) -> NDArray:
+    """Which patches move unlike the others.
+
+    A strong one pulls the fit, so that others seem to stray from it. Therefore what each patch shows
+    by itself is compared with the smooth field that most of them follow, the one with the least sum of
+    distances (found by weighting each with its inverse, again and again). All, when most do not follow.
+    """
+    if patches.many < FEW:
+        return np.zeros(patches.many, bool)
+    way = _of_patches(local, patches) + local.rest
+    flat = way.reshape(patches.many, -1)
+    space = model.space_terms(*patches.centres.T).T
+    weight = np.ones(patches.many)
+    for _ in range(30):
+        root = np.sqrt(weight)[:, None]
+        field = space @ np.linalg.lstsq(space * root, flat * root, rcond=None)[0]
+        far = _length(way - field.reshape(way.shape))
+        usual = np.median(far)
+        weight = 1 / np.maximum(far, 0.3 * usual + 1e-9)
+    allowed = np.maximum(limit, 4 * local.rest_error)
+    if usual > np.median(allowed):
+        return np.ones(patches.many, bool)
+    stray: NDArray = far > np.maximum(allowed, 3 * usual)
+    return stray
+
+
 def _doubt(local: Fit, patches: Patches, good: NDArray) -> str:
     """Why the local motion is not to be believed; empty when it is."""
+    if (~good).mean() > MOST_LEFT:
+        return MOVE_APART
     if local.worth < WORTH:
         return "no local motion can be told from noise"
     explained = float((_length(_of_patches(local, patches))[good] ** 2).mean())
     excess = float((_length(local.rest)[good] ** 2 - local.rest_error[good] ** 2).mean())
     if not local.converged or excess > explained:
-        return "the patches do not move as one smooth field"
+        return MOVE_APART
     return ""
 
 
 def _of_patches(fit: Fit, patches: Patches) -> NDArray:
     """Local movement of each patch by the model, (patches, n, 2)."""
-    z = np.arange(len(fit.shifts))
-    return np.swapaxes(model.local_movement(fit.coefficients, z, *patches.centres.T), 0, 1)
+    way = model.local_movement(fit.coefficients, fit.z, *patches.centres.T)
+    return np.swapaxes(way, 0, 1)
 
 
 def _length(way: NDArray) -> NDArray:

@@ -36,10 +36,3 @@ def local_movement(coefficients: ArrayLike, z: ArrayLike, x: ArrayLike, y: Array
     """
     terms = np.asarray(coefficients, np.float64).reshape(2, SPACE, TIME)
     return np.einsum("ast,s...,tn->n...a", terms, space_terms(x, y), time_terms(z))
-
-
-def centres(patches: int) -> NDArray:
-    """Middles of patches × patches equal parts, row by row: (patches², 2) x, y from −½ to ½."""
-    along = (np.arange(patches) + 0.5) / patches - 0.5
-    y, x = np.meshgrid(along, along, indexing="ij")
-    return np.stack([x.ravel(), y.ravel()], axis=1)

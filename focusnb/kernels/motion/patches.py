@@ -49,13 +49,13 @@ def sampling(pixel_size: float, shape: tuple[int, int]) -> int:
 def binned(frame: ArrayLike, side: int, gain: ArrayLike | None = None) -> Array:
     """Sums of side × side pixels of frame × gain; what does not fill one at the far ends is left out."""
     if arrays.is_numpy(frame):
-        from focusnb.kernels.motion import hot
+        from focusnb.kernels.motion import loops
 
-        raw = np.asarray(frame)
+        raw = arrays.for_loops(frame, "the frame")
         if side == 1 and gain is None:
             return raw.astype(np.float32, copy=False)
         out = np.empty((raw.shape[0] // side, raw.shape[1] // side), np.float32)
-        hot.bin_frame(raw, gain, side, out, 0, len(out))
+        loops.bin_frame(raw, gain, side, out, 0, len(out))
         return out
     frame = arrays.as_float(frame)
     if gain is not None:

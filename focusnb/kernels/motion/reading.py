@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from focusnb.errors import BadData
+from focusnb.errors import BadData, BadValue
 from focusnb.kernels import arrays, check, defects
 from focusnb.kernels.ahead import ahead
 from focusnb.kernels.arrays import Array
@@ -28,7 +28,9 @@ class Read:
     fine: int  # pixels of the frames in one that the movement is refined on
     coarse: int  # pixels of the frames in one that is searched
     total: Array  # sum of the fine frames
-    spectra: list[Array]  # half spectra of the coarse ones
+    spectra: list[Array]  # half spectra of the coarse ones that show something
+    shown: NDArray  # (m,) numbers of the frames that do: the others have one value throughout
+    count: int  # frames
     hot: NDArray | None  # bool (y, x) of the fine ones: pixels that are hot
 
     @property
@@ -38,9 +40,11 @@ class Read:
         return tuple(fast_side(n // more) for n in self.total.shape)  # type: ignore[return-value]
 
     def again(self) -> Iterator[Array]:
-        """The fine frames, hot pixels replaced."""
+        """The fine frames that show something, hot pixels replaced."""
+        shown = set(self.shown.tolist())
         for number, frame in enumerate(self.frames):
-            yield _clean(binned(frame, self.fine), self.hot, number)
+            if number in shown:
+                yield _clean(binned(frame, self.fine), self.hot, number)
 
 
 def read(frames: Iterable[ArrayLike], pixel_size: float, tell: Report, workers: int) -> Read:
@@ -49,8 +53,10 @@ def read(frames: Iterable[ArrayLike], pixel_size: float, tell: Report, workers: 
     Raises BadData: none at all, all of them constant, or one that is not finite, too small or of
     another size. Among others a frame may be empty.
     """
+    if iter(frames) is frames:
+        raise BadValue("the frames are gone through several times: give a list, or the like")
     found = _once(frames, pixel_size, None, tell, workers)
-    if len(found.spectra) > 1 and (hot := _hot(found.total)) is not None:
+    if found.shown.size > 1 and (hot := _hot(found.total)) is not None:
         found = _once(frames, pixel_size, hot, tell, workers)
     return found
 
@@ -64,32 +70,39 @@ def _once(
 ) -> Read:
     many = len(frames) if hasattr(frames, "__len__") else None
 
-    def work(item: tuple[int, ArrayLike]) -> tuple[tuple[int, int], Array, Array]:
+    def work(item: tuple[int, ArrayLike]) -> tuple[tuple[int, int], Array, Array | None]:
         i, raw = item
         frame = check.picture(raw, what=f"frame {i + 1}", constant=True)
         side = sampling(pixel_size, frame.shape)
         small = _clean(binned(frame, side), hot, i)
         coarse = binned(small, _coarser(small.shape, pixel_size * side))
         coarse = coarse[: fast_side(coarse.shape[0]), : fast_side(coarse.shape[1])]
-        coarse = coarse - arrays.module(coarse).mean(coarse)
+        xp = arrays.module(coarse)
+        if bool(xp.max(small) == xp.min(small)):
+            return tuple(frame.shape), small, None
+        coarse = coarse - xp.mean(coarse)
         return tuple(frame.shape), small, arrays.rfft2(coarse)
 
     spectra: list[Array] = []
+    shown: list[int] = []
+    i = -1
     for i, (size, small, spectrum) in enumerate(ahead(work, enumerate(frames), workers)):
-        if not spectra:
+        if i == 0:
             given, total = size, small
         elif size == given:
             total = total + small
         else:
             raise BadData(f"frame {i + 1} has the shape {size}, the frames before it {given}")
-        spectra.append(spectrum)
+        if spectrum is not None:
+            spectra.append(spectrum)
+            shown.append(i)
         tell((i + 1) / many if many else 0.0, f"reading frame {i + 1}")
-    if not spectra:
+    if i < 0:
         raise BadData("the movie has no frames; check the first and last frame to be used")
-    check.picture(total, what="frame 1" if len(spectra) == 1 else "the sum of the frames")
+    check.picture(total, what="frame 1" if i == 0 else "the sum of the frames")
     fine = sampling(pixel_size, given)
     coarse = fine * _coarser(total.shape, pixel_size * fine)
-    return Read(frames, given, fine, coarse, total, spectra, hot)
+    return Read(frames, given, fine, coarse, total, spectra, np.array(shown), i + 1, hot)
 
 
 def _coarser(shape: tuple[int, int], pixel_size: float) -> int:

@@ -29,7 +29,7 @@ SOFTER = (4.0, 1.0, 0.0)  # times the B-factor, in the first rounds: a long way 
 LONGEST = 4.0  # pixels that a round may move a frame: farther the slope says nothing
 MOST = 3.0  # times the median patch: so much one patch may count
 FINEST = 5.0  # Å: finer detail is weak in a frame
-ICE = 3.4  # Å; ice has strong rings down to here, which fold back where pixels were added up
+SHOWN = 5.0  # sd; the correlation of a frame that shows what the others show stands above
 PRIOR = 10.0  # Å, how far parts of the specimen usually move relative to the whole
 
 
@@ -37,9 +37,10 @@ PRIOR = 10.0  # Å, how far parts of the specimen usually move relative to the w
 class Fit:
     """The most likely movement, in pixels of the patches."""
 
+    z: NDArray  # (n,) numbers of the frames
     shifts: NDArray  # (n, 2) of the whole frames
     coefficients: NDArray | None  # (36,) of the local model, z in frames
-    heights: NDArray  # (n,) of the correlations, in sd of what noise would give
+    poor: NDArray  # (n,) frames that do not show what the others show
     errors: NDArray  # (2,) standard error of one frame's x, y
     rest: NDArray  # (patches, n, 2) smooth movement of each patch that the fit does not explain
     rest_error: NDArray  # (patches,) standard error of that, RMS over the frames
@@ -55,6 +56,7 @@ class _Slopes:
     slope: NDArray  # (n, patches, 2) of L
     curvature: NDArray  # (patches, 2) expected, of one frame's part in L
     heights: NDArray  # (n,)
+    good: NDArray  # (patches,) which take part in the steps; the others are only looked at
 
 
 def fit(
@@ -64,6 +66,8 @@ def fit(
     pixel_size: float,
     local: bool,
     bfactor: float,
+    z: NDArray | None = None,
+    finest: float = FINEST,
     start: NDArray | None = None,
     good: NDArray | None = None,
     rounds: int = 10,
@@ -79,6 +83,8 @@ def fit(
     shifts : (n, 2) to start from, pixels
     pixel_size : Å
     local : whether the local model takes part
+    z : (n,) numbers of the frames, from that on which the model counts; 0, 1, 2 … if not given
+    finest : Å, detail that takes part
     bfactor : Å², of the additional weight in the first rounds
     start : (36,) coefficients to start from
     good : (patches,) which take part; all if not given
@@ -87,16 +93,18 @@ def fit(
     count = len(shifts)
     good = np.ones(patches.many, bool) if good is None else good
     shifts = np.array(shifts, np.float64)
-    time = _time(count)
-    terms = np.zeros((2, model.SPACE, model.TIME)) if start is None else _by_time(start, count)
+    z = np.arange(count) if z is None else z
+    last = float(max(z[-1], 1))
+    time = model.time_terms(z / last)
+    terms = np.zeros((2, model.SPACE, model.TIME)) if start is None else _by_time(start, last)
     space = model.space_terms(*patches.centres.T)  # (6, patches)
     changes: list[float] = []
     softness = 2 if start is not None else 0
     for round_ in range(rounds):
         moves = _moves(shifts, terms, space, time) - patches.offsets[:, None]
         soft = SOFTER[min(softness + round_, len(SOFTER) - 1)] * bfactor
-        found = _slopes(patches, moves, good, soft, pixel_size, pool)
-        report((round_ + 1) / rounds)
+        report(round_ / rounds)
+        found = _slopes(patches, moves, good, soft, pixel_size, finest, pool)
         smooth = _smoothness(found, shifts)
         step_shifts, step_terms = _step(
             found, shifts, smooth, space, time, terms, local, pixel_size
@@ -104,6 +112,7 @@ def fit(
         shifts = shifts + step_shifts
         terms = terms + step_terms
         change = _moves(step_shifts, step_terms, space, time)
+        change = change[~poor(found.heights)][:, good]
         change = change - change.mean(axis=0)
         changes.append(float(np.sqrt((change**2).sum(2).mean())))
         if soft == 0 and changes[-1] < tolerance:
@@ -111,9 +120,10 @@ def fit(
     rest, rest_error = _rest(found, time)
     shifts, terms = _centred(shifts, terms, time)
     return Fit(
+        z=z,
         shifts=shifts,
-        coefficients=_by_frame(terms, count) if local else None,
-        heights=found.heights,
+        coefficients=_by_frame(terms, last) if local else None,
+        poor=poor(found.heights),
         errors=_errors(found, smooth),
         rest=rest,
         rest_error=rest_error,
@@ -123,19 +133,20 @@ def fit(
     )
 
 
-def _time(count: int) -> NDArray:
-    """[t, t², t³] with t from 0 to 1: (3, n)."""
-    return model.time_terms(np.arange(count) / max(count - 1, 1))
+def poor(heights: NDArray) -> NDArray:
+    """Which frames (n,) do not show what the others show."""
+    low: NDArray = heights < min(SHOWN, np.median(heights) / 3)
+    return low if not low.all() else np.zeros(len(heights), bool)
 
 
-def _by_time(coefficients: NDArray, count: int) -> NDArray:
-    """Coefficients for z in frames as terms (2, 6, 3) for t = z / (n − 1)."""
-    scale = float(max(count - 1, 1)) ** np.arange(1, model.TIME + 1)
+def _by_time(coefficients: NDArray, last: float) -> NDArray:
+    """Coefficients for z in frames as terms (2, 6, 3) for t = z / last."""
+    scale = last ** np.arange(1, model.TIME + 1)
     return np.asarray(coefficients).reshape(2, model.SPACE, model.TIME) * scale
 
 
-def _by_frame(terms: NDArray, count: int) -> NDArray:
-    return (terms / float(max(count - 1, 1)) ** np.arange(1, model.TIME + 1)).ravel()
+def _by_frame(terms: NDArray, last: float) -> NDArray:
+    return (terms / last ** np.arange(1, model.TIME + 1)).ravel()
 
 
 def _moves(shifts: NDArray, terms: NDArray, space: NDArray, time: NDArray) -> NDArray:
@@ -144,20 +155,33 @@ def _moves(shifts: NDArray, terms: NDArray, space: NDArray, time: NDArray) -> ND
 
 
 def _slopes(
-    patches: Patches, moves: NDArray, good: NDArray, soft: float, pixel_size: float, pool: Any
+    patches: Patches,
+    moves: NDArray,
+    good: NDArray,
+    soft: float,
+    pixel_size: float,
+    finest: float,
+    pool: Any,
 ) -> _Slopes:
     """Slopes and curvatures of L, with weights from the spectra at these movements."""
     count = len(moves)
     total = patches.spectra.total(moves, pool)
     summed = patches.spectra.power(total)
-    weight, curvature, noise = _weights(patches, summed, count, good, soft, pixel_size)
+    weight, curvature, noise = _weights(patches, summed, count, good, soft, pixel_size, finest)
     found = patches.spectra.correlate(moves, total, weight, pool)
-    sd = np.sqrt(np.maximum(found[..., 3].sum(1) * noise / 2, 1e-30))
-    return _Slopes(found[..., 1:3], curvature, found[..., 0].sum(1) / sd)
+    height, square = found[:, good, 0].sum(1), found[:, good, 3].sum(1)
+    sd = np.sqrt(np.maximum(square * noise / 2, 1e-30))
+    return _Slopes(found[..., 1:3], curvature, height / sd, good)
 
 
 def _weights(
-    patches: Patches, summed: NDArray, count: int, good: NDArray, soft: float, pixel_size: float
+    patches: Patches,
+    summed: NDArray,
+    count: int,
+    good: NDArray,
+    soft: float,
+    pixel_size: float,
+    finest: float,
 ) -> tuple[NDArray, NDArray, float]:
     """Weight w of each frequency in each patch; curvature (patches, 2); the noise's mean power.
 
@@ -167,7 +191,7 @@ def _weights(
     grid, points = patches.grid, patches.grid.points
     k = np.arange(len(points)) / max(grid.shape)
     ky, kx = grid.ky[:, None], grid.kx
-    highest = min(0.5, pixel_size / FINEST, max(0.3, 1 - pixel_size / ICE))
+    highest = min(0.5, pixel_size / finest)
     seen = (np.hypot(ky, kx) < highest) & (grid.rings > 1) & (kx != 0) & (ky != 0)
     inside = (k < highest) & (np.arange(len(k)) > 1)
 
@@ -181,7 +205,7 @@ def _weights(
     chance = noise / count / np.sqrt(5 * points * good.sum() / 2)  # sd without any signal
     signal = np.where(signal > chance, signal, 0) * inside
     sure = points * signal / noise**2
-    amount = np.maximum((each * sure).sum(1) / max((signal * sure).sum(), 1e-30), 0) * good
+    amount = np.maximum((each * sure).sum(1) / max((signal * sure).sum(), 1e-30), 0)
     mine = amount[:, None] * signal
     wiener = mine / (mine + noise / max(count - 1, 1)) / noise
     wiener *= np.exp(-0.25 * soft * (k / pixel_size) ** 2)
@@ -193,7 +217,7 @@ def _weights(
             grid.rings.ravel(), (seen * grid.times * across**2).ravel().astype(float), len(k)
         )
         curvature[:, axis] = slope * (wiener * mine) @ square
-    used = wiener.sum(0) ** 2 * of_sum * points
+    used = wiener[good].sum(0) ** 2 * of_sum * points
     mean = float((used * noise).sum() / max(used.sum(), 1e-30))
     return weight, curvature, mean
 
@@ -224,7 +248,7 @@ def _of_frames(found: _Slopes, axis: int) -> tuple[float, NDArray]:
     """Curvature, and slope (n,) against the mean of all, of the whole frames."""
     count = len(found.slope)
     curvature = found.curvature[:, axis]
-    part = _part(curvature)
+    part = _part(curvature, found.good)
     slope = found.slope[:, :, axis] @ part
     whole = float((curvature * part).sum()) * count / max(count - 1, 1)
     return max(whole, 1e-30), slope - slope.mean()
@@ -275,7 +299,7 @@ def _step(
     seen = design - design.mean(axis=0)
     for axis in range(2):
         curvature = found.curvature[:, axis]
-        part = _part(curvature)
+        part = _part(curvature, found.good)
         curvature = curvature * part * (count / max(count - 1, 1))
         matrix = np.einsum("p,npc,npd->cd", curvature, seen, seen, optimize=True) + hold
         right = np.einsum("np,npc->c", found.slope[:, :, axis] * part, seen, optimize=True)
@@ -288,10 +312,11 @@ def _step(
     return step - step[0], change
 
 
-def _part(curvature: NDArray) -> NDArray:
+def _part(curvature: NDArray, good: NDArray) -> NDArray:
     """How much of each patch counts: none more than a few times what is usual, or it would rule."""
-    usual = np.median(curvature[curvature > 0]) if (curvature > 0).any() else 1.0
-    return np.minimum(1, MOST * usual / np.maximum(curvature, 1e-30))
+    seen = good & (curvature > 0)
+    usual = np.median(curvature[seen]) if seen.any() else 1.0
+    return np.minimum(1, MOST * usual / np.maximum(curvature, 1e-30)) * good
 
 
 def _centred(shifts: NDArray, terms: NDArray, time: NDArray) -> tuple[NDArray, NDArray]:
@@ -320,7 +345,8 @@ def _worth(found: _Slopes, terms: NDArray, space: NDArray, time: NDArray) -> flo
     """Twice the log-likelihood of the local terms: about 30 when there is no local motion at all."""
     count = time.shape[1]
     moves = np.einsum("ast,sp,tn->npa", terms, space, time)
-    total = np.maximum(found.curvature.sum(axis=0), 1e-30)
-    moves = moves - np.einsum("npa,pa->na", moves, found.curvature / total)[:, None]
+    curvature = found.curvature * found.good[:, None]
+    total = np.maximum(curvature.sum(axis=0), 1e-30)
+    moves = moves - np.einsum("npa,pa->na", moves, curvature / total)[:, None]
     moves = moves - moves.mean(axis=0)
-    return float((moves**2 * found.curvature).sum() / max(count - 1, 1))
+    return float((moves**2 * curvature).sum() / max(count - 1, 1))

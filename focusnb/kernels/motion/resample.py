@@ -120,12 +120,12 @@ def add(
     if not arrays.is_numpy(frames):
         _add_arrays(frames, gain, where, kernel, parts, sums, still)
         return
-    from focusnb.kernels.motion import hot
+    from focusnb.kernels.motion import loops
 
     rows = where.whole.shape[1]
 
     def work(row: int) -> None:
-        hot.add_blocks(
+        loops.add_blocks(
             frames, gain, where.whole, where.part, kernel, parts, sums, still, where.block,
             row, row + 1,
         )  # fmt: skip

@@ -16,6 +16,7 @@ from focusnb.kernels import arrays, fourier
 from focusnb.kernels.arrays import Array
 
 STEEPER = (16.0, 4.0, 1.0)  # times the B-factor, in the first rounds: what is large is seen first
+NOISE_PEAK = 5.0  # sd; rounds that find what they have put there add to what chance gives
 SURE = 5.5  # sd of a correlation peak that is not chance
 
 
@@ -26,6 +27,7 @@ class Found:
     shifts: NDArray  # (n, 2) x, y, their median 0
     heights: NDArray  # (n,) of the correlation peaks, in sd of the maps
     changes: tuple[float, ...]  # RMS change of the shifts in each round
+    noise: float  # median height that pure noise does not reach
 
 
 def search(
@@ -95,7 +97,23 @@ def search(
         changes.append(float(np.sqrt((change**2).sum(1).mean())))
         if round_ + 1 >= len(STEEPER) and changes[-1] < 0.5:
             break
-    return Found(shifts, heights, tuple(changes))
+    looked_at = float(np.prod(2 * np.minimum(reach, np.array(shape[::-1]) / 2) + 1))
+    power = np.exp(-0.5 * bfactor * s2) * lines  # the weight's square
+    part = float(power.sum() ** 2 / (power**2).sum() / power.size)
+    return Found(shifts, heights, tuple(changes), noise_height(looked_at * part, count))
+
+
+def noise_height(values: float, frames: int) -> float:
+    """Height (sd) that the median peak of frames without any signal reaches once in 100,000 movies.
+
+    The highest of `values` independent normal numbers lies near a = √(2 ln values), and above a + x/a
+    with the probability exp(−x). For the median, half of the frames must be so high; of two frames
+    both see the same peak.
+    """
+    a = np.sqrt(2 * np.log(max(values, 10.0)))
+    rare = np.log(1e5)
+    x = min(rare, 2 / max(frames - 1, 1) * rare + np.log(4))
+    return float(max(NOISE_PEAK, a + x / a))
 
 
 def _weight(weight: NDArray, spectrum: Array) -> Array:

@@ -111,7 +111,7 @@ class Packed:
 
     def put(self, frame: int, spectrum: NDArray) -> NDArray:
         """As `Plain.put`. Steps are 1/128 of the noise, more where so many would not suffice."""
-        from focusnb.kernels.motion import hot
+        from focusnb.kernels.motion import loops
 
         flat = spectrum.reshape(-1, spectrum.shape[2])
         numbers = flat.view(np.float32)
@@ -119,27 +119,27 @@ class Packed:
         some = numbers[:: max(1, len(numbers) // 64), numbers.shape[1] // 2 :]
         step = max(float(np.median(np.abs(some))) / 128, largest / 32767, 1e-30)
         self.steps[frame] = step
-        hot.pack(flat, np.float32(step), self.parts[frame])
+        loops.pack(flat, np.float32(step), self.parts[frame])
         return self.power(self.parts[frame]) * float(step) ** 2
 
     def power(self, total: NDArray) -> NDArray:
         """As `Plain.power`, of real and imaginary parts (2, rows, half), in their own units."""
-        from focusnb.kernels.motion import hot
+        from focusnb.kernels.motion import loops
 
         out = np.zeros((self.patches, len(self.grid.points)))
-        hot.ring_power(total, self.grid.rings, self.grid.times, self.grid.shape[0], out)
+        loops.ring_power(total, self.grid.rings, self.grid.times, self.grid.shape[0], out)
         return out
 
     def total(self, moves: NDArray, pool: Executor | None = None) -> NDArray:
         """As `Plain.total`, in real and imaginary parts (2, rows, half), float32."""
-        from focusnb.kernels.motion import hot
+        from focusnb.kernels.motion import loops
 
         turns = [self._turns(move) for move in moves]
         total = np.zeros(self.parts.shape[1:], np.float32)
 
         def work(rows: slice) -> None:
             for parts, step, turn in zip(self.parts, self.steps, turns, strict=True):
-                hot.add_moved(total, parts, step, *turn, rows.start, rows.stop)
+                loops.add_moved(total, parts, step, *turn, rows.start, rows.stop)
 
         _share(work, total.shape[1], pool)
         return total
@@ -148,7 +148,7 @@ class Packed:
         self, moves: NDArray, total: NDArray, weight: NDArray, pool: Executor | None = None
     ) -> NDArray:
         """As `Plain.correlate`."""
-        from focusnb.kernels.motion import hot
+        from focusnb.kernels.motion import loops
 
         height, rows = self.grid.shape[0], total.shape[1]
         turns = [self._turns(move) for move in moves]
@@ -159,7 +159,7 @@ class Packed:
             for i, (parts, step, turn) in enumerate(
                 zip(self.parts, self.steps, turns, strict=True)
             ):
-                hot.correlate(
+                loops.correlate(
                     total,
                     parts,
                     step,

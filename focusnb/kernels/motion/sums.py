@@ -18,7 +18,6 @@ from focusnb.kernels.motion import resample, weighting
 
 Report = Callable[[float, str], None]
 AT_ONCE = 512 << 20  # bytes of frames that are added up together
-COMPILED = ("uint8", "int16", "uint16", "float32")  # what frames may be; others become float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +217,10 @@ def _batches(
 ) -> Iterator[tuple[int, Array]]:
     """The used frames in their order, as many at once as fit: how many came before, (n, y, x)."""
     if hasattr(frames, "shape") and len(frames) == count == number.size and at_once:
-        yield 0, _plain(frames)
-        return
+        whole = _plain(frames) if arrays.nbytes(frames) <= at_once else frames
+        if not arrays.is_numpy(whole) or arrays.for_loops(whole[:1]).dtype == whole.dtype:
+            yield 0, whole  # without a copy, or of a small one
+            return
     wanted = set(number.tolist())
     batch: list[Array] = []
     before = seen = 0
@@ -245,11 +246,8 @@ def _batches(
 
 
 def _plain(frame: ArrayLike) -> Array:
-    """A frame in a type that the loops take."""
-    if not arrays.is_numpy(frame):
-        return frame
-    frame = np.asarray(frame)
-    return np.ascontiguousarray(frame if frame.dtype.name in COMPILED else frame.astype("float32"))
+    """A frame, or several, in a type that the loops take."""
+    return arrays.for_loops(frame, "the movie") if arrays.is_numpy(frame) else frame
 
 
 def _within(

@@ -43,11 +43,11 @@ class Filters:
         sy, sx = (np.asarray(k, np.float32) / np.float32(self.step) for k in s)
         table = self.tables[part]
         if arrays.is_numpy(spectrum):
-            from focusnb.kernels.motion import hot
+            from focusnb.kernels.motion import loops
 
             def work(row: int) -> None:
                 rows = slice(row, row + ROWS)
-                hot.weigh(spectrum[rows], table, sy[rows], sx, total[rows])
+                loops.weigh(spectrum[rows], table, sy[rows], sx, total[rows])
 
             list((pool.map if pool else map)(work, range(0, len(sy), ROWS)))
             return

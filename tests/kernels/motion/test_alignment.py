@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from focusnb.errors import BadData
+from focusnb.errors import BadData, BadValue
 from focusnb.kernels import fourier, motion
-from focusnb.kernels.motion import refine
+from focusnb.kernels.motion import loops, refine
 from focusnb.kernels.motion.search import peak
 from kernels import made
 
@@ -50,7 +50,7 @@ def test_truth_empty_frames_do_not_disturb_the_others(rng, empty):
 def test_a_movie_of_nothing_but_noise_says_so(rng):
     found = motion.estimate(rng.poisson(1.0, (8, 256, 256)), pixel_size=PIXEL)
     assert not found.converged
-    assert found.quality < motion.NOISE_PEAK
+    assert not found.seen
 
 
 def test_convention_content_that_moves_to_positive_x_has_positive_shift(rng):
@@ -103,6 +103,59 @@ def test_progress_is_reported_and_may_cancel(rng):
 
     with pytest.raises(KeyError, match="frame 1"):
         motion.estimate(rng.poisson(1.0, (3, 64, 64)), pixel_size=PIXEL, report=stop)
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 12])
+def test_progress_goes_on_to_the_end(rng, iterations):
+    told = []
+    frames = made.movie(rng, made.settling(12, 8), side=256, dose_per_frame=0.4)
+    motion.estimate(
+        frames,
+        pixel_size=PIXEL,
+        patches=2,
+        iterations=iterations,
+        report=lambda f, _: told.append(f),
+    )
+    assert told == sorted(told)
+    assert told[-1] == 1
+
+
+@pytest.mark.parametrize("kind", ["float16", "int8", "int32", ">u2", ">f4", "bool", "float64"])
+def test_law_any_kind_of_numbers_shows_the_same(rng, kind):
+    frames = made.movie(rng, made.settling(6, 6), side=256, dose_per_frame=1.0) > 0
+    found = motion.estimate(frames.astype(kind), pixel_size=PIXEL).shifts
+    assert_allclose(found, motion.estimate(frames.astype(np.uint8), pixel_size=PIXEL).shifts)
+    sums = [
+        motion.correct(frames.astype(k), found, pixel_size=PIXEL).average for k in (kind, "uint8")
+    ]
+    assert_allclose(*sums, atol=1e-3)
+
+
+def test_frames_that_can_be_gone_through_once_are_refused(rng):
+    with pytest.raises(BadValue, match="several times: give a list"):
+        motion.estimate((f for f in rng.poisson(1.0, (3, 64, 64))), pixel_size=PIXEL)
+
+
+def test_no_iterations_are_refused(rng):
+    with pytest.raises(BadValue, match="iterations = 0"):
+        motion.estimate(rng.poisson(1.0, (3, 64, 64)), pixel_size=PIXEL, iterations=0)
+
+
+def test_complex_frames_are_refused():
+    frames = np.ones((2, 64, 64), complex)
+    for work in (motion.estimate, lambda f, **k: motion.correct(f, np.zeros((2, 2)), **k)):
+        with pytest.raises(BadData, match="complex"):
+            work(frames, pixel_size=PIXEL)
+
+
+def test_loops_are_compiled_where_nothing_can_be_written(monkeypatch):
+    from numba.core import caching
+
+    def nowhere(self, *args):
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setattr(caching.FunctionCache, "__init__", nowhere)
+    assert loops.compiled()(lambda x: x + 1)(2) == 3
 
 
 @pytest.mark.parametrize(
@@ -246,7 +299,30 @@ class TestLocalMotion:
         assert 0 < x.size <= 3
         assert ((x < -0.1) & (y > 0)).all()
         assert f"{x.size} of 25 patches move unlike the others and were left out" in found.notes
+        stray = found.tracks.movement[~found.tracks.used] - found.shifts
+        place = found.tracks.centres[~found.tracks.used].T
+        fitted = np.swapaxes(motion.local_movement(found.model, np.arange(12), *place), 0, 1)
+        assert np.abs(stray - fitted).max() > 0.6  # they show that they leave the fit
         assert local_error(found, np.zeros((12, 2)), made.doming(5.0, 12), 12) < 0.4
+
+    def test_what_hides_the_movement_of_the_others_is_never_taken_for_it(self, rng):
+        # So strong that the whole frames follow it: then the patches do not move as one.
+        way, model = made.settling(16, 12), made.doming(8.0, 16)
+        frames = made.local_movie(rng, way, model, side=1024)[:, :900].astype(int)
+        spot = np.rint(4 * fourier.low_pass(rng.standard_normal((200, 200)), 12)).astype(int)
+        for z, frame in enumerate(frames):
+            frame[600:800, 120 + 2 * z : 320 + 2 * z] += spot
+        frames = np.clip(frames, 0, 255).astype(np.uint8)
+        found = motion.estimate(frames, pixel_size=PIXEL, patches=5)
+        assert found.model is None
+        assert any("do not move as one smooth field" in note for note in found.notes)
+
+    def test_the_tracks_are_there_when_no_local_motion_is_believed(self, rng):
+        frames = made.movie(rng, made.settling(10, 8), side=512)
+        found = motion.estimate(frames, pixel_size=PIXEL, patches=3)
+        assert found.model is None
+        assert found.tracks.movement.shape[1:] == (10, 2)
+        assert found.tracks.used.all()
 
     def test_without_local_motion_the_whole_frames_are_moved(self, rng):
         way = made.settling(10, 8)
@@ -287,8 +363,43 @@ class TestDoubt:
     def test_noise_is_never_aligned(self, rng, shape, mean):
         found = motion.estimate(rng.poisson(mean, shape), pixel_size=PIXEL, patches=3)
         assert not found.converged
-        assert found.quality < motion.NOISE_PEAK
+        assert not found.seen
         assert found.model is None
+
+    @pytest.mark.parametrize("reach", [100, 1000])
+    def test_noise_of_few_frames_is_never_aligned_however_far_is_looked(self, reach):
+        for seed in range(25):
+            frames = np.random.default_rng(seed).poisson(1.0, (2, 768, 768))
+            assert not motion.estimate(frames, pixel_size=PIXEL, max_shift=reach).seen
+
+    def test_one_frame_that_is_elsewhere_does_not_spoil_the_word_of_the_others(self, rng):
+        way = made.settling(12, 10)
+        frames = made.movie(rng, way)
+        frames[7] = np.roll(made.movie(rng, np.zeros((1, 2)))[0], 130, axis=1)
+        found = motion.estimate(frames, pixel_size=PIXEL)
+        assert found.unsure == (7,)
+        assert found.converged
+
+    @pytest.mark.parametrize("left", [7, 4])
+    def test_truth_few_frames_among_empty_ones_are_aligned(self, rng, left):
+        way = made.settling(16, 12)
+        frames = made.movie(rng, way)
+        frames[left:] = 0
+        found = motion.estimate(frames, pixel_size=PIXEL, patches=3)
+        assert made.error(found.shifts[:left], way[:left]) < 0.35 * PIXEL
+        assert found.unsure == tuple(range(left, 16))
+        assert found.converged
+        assert_allclose(
+            found.shifts[left:], np.broadcast_to(found.shifts[left - 1], (16 - left, 2))
+        )
+        assert found.tracks.movement.shape[1] == 16
+
+    def test_one_frame_among_empty_ones_is_told(self, rng):
+        frames = np.zeros((5, 128, 128))
+        frames[2] = rng.poisson(1.0, (128, 128))
+        found = motion.estimate(frames, pixel_size=PIXEL)
+        assert not found.seen
+        assert not found.shifts.any()
 
     def test_shifts_stay_within_the_largest_movement(self, rng):
         found = motion.estimate(

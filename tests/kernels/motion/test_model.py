@@ -48,10 +48,3 @@ def test_convention_points_broadcast_and_the_last_axis_is_x_y(rng):
     grid = model.local_movement(c, np.arange(4), np.linspace(-0.5, 0.5, 5)[None], [[0.1], [0.2]])
     assert grid.shape == (4, 2, 5, 2)
     assert_allclose(grid[3, 1, 4], model.local_movement(c, [3], 0.5, 0.2)[0])
-
-
-def test_convention_patches_are_counted_row_by_row_from_the_lower_left():
-    centres = model.centres(3)
-    assert_allclose(centres[0], [-1 / 3, -1 / 3])
-    assert_allclose(centres[1], [0, -1 / 3], atol=1e-12)
-    assert_allclose(centres[-1], [1 / 3, 1 / 3])

@@ -1,8 +1,12 @@
 """The compiled loops of motion correction; each does what a function of arrays beside it says.
 
 They run without Python's lock, so that several threads can share the work. numba keeps what it has
-compiled beside this file, or in the user's cache folder.
+compiled beside this file, or in the user's cache folder; where neither can be written to, loops are
+compiled anew by each process.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -10,7 +14,19 @@ from numba import njit
 ZERO = np.float32(0)
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function when it is first called, and keep the result if there is a place for it."""
+
+    def made(function: Callable[..., Any]) -> Any:
+        try:
+            return njit(nogil=True, cache=True, **options)(function)
+        except RuntimeError:  # numba found no folder that it may write to
+            return njit(nogil=True, **options)(function)
+
+    return made
+
+
+@compiled(fastmath=True)
 def bin_frame(raw, gain, side, out, lo, hi):
     """Rows lo … hi of the sums of side × side pixels of raw × gain (gain may be None)."""
     width = out.shape[1]
@@ -30,7 +46,7 @@ def bin_frame(raw, gain, side, out, lo, hi):
                         row[x] += np.float32(line[x * side + i]) * factor[x * side + i]
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@compiled(fastmath=True)
 def add_moved(total, parts, step, y_real, y_imag, x_real, x_imag, lo, hi):
     """Rows lo … hi of total += step × parts × y × x, complex numbers as real and imaginary parts.
 
@@ -50,7 +66,7 @@ def add_moved(total, parts, step, y_real, y_imag, x_real, x_imag, lo, hi):
             to_imag[x] += a * s + b * c
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@compiled(fastmath=True)
 def correlate(
     total, parts, step, y_real, y_imag, x_real, x_imag, kx, weight, out, lo, hi
 ):  # fmt: skip
@@ -85,7 +101,7 @@ def correlate(
         out[row, 3] = power
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@compiled(fastmath=True)
 def pack(spectra, step, out):
     """Real and imaginary parts of (rows, x) in steps, as whole numbers (2, rows, x)."""
     scale = np.float32(1) / step
@@ -97,7 +113,7 @@ def pack(spectra, step, out):
             out[1, row, x] = np.int16(np.rint(min(max(value.imag * scale, low), high)))
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@compiled(fastmath=True)
 def ring_power(parts, ring, count, height, out):
     """Add |real + i·imaginary|² × count of (2, rows, x) to the rings of each patch."""
     for row in range(parts.shape[1]):
@@ -108,7 +124,7 @@ def ring_power(parts, ring, count, height, out):
             to[where[x]] += count[x] * (a * a + b * b)
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@compiled(fastmath=True)
 def weigh(spectrum, table, sy, sx, out):
     """Add table[|s|] × spectrum to out; sy and sx are in steps of the table."""
     last = table.size - 1
@@ -119,7 +135,7 @@ def weigh(spectrum, table, sy, sx, out):
             to[x] += table[min(index, last)] * line[x]
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@compiled(fastmath=True)
 def add_blocks(raw, gain, whole, part, table, parts, sums, still, block, lo, hi):
     """Sums of moved frames in the rows lo … hi of blocks; see `resample.add`.
 
@@ -202,7 +218,7 @@ def add_blocks(raw, gain, whole, part, table, parts, sums, still, block, lo, hi)
                         to[left + x] += line[x]
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _mirrored(index, size):
     """The pixel that stands for one outside: the picture goes on as its mirror image."""
     if index < 0:
