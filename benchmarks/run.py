@@ -1,6 +1,7 @@
 """Figures that can be compared: measured, shown, and written into README.md beside this file.
 
     make bench
+    make bench BENCH="--micrograph epu2.9_example.mrc"
     make bench BENCH="motion --runs 1"
     make bench BENCH="house --help"
 
@@ -11,10 +12,11 @@ the place of what stands between its marks in README.md.
 import sys
 from pathlib import Path
 
+import ctf
 import house
 import motion
 
-SUBJECTS = {"house": house.main, "motion": motion.main}
+SUBJECTS = {"motion": motion.main, "ctf": ctf.main, "house": house.main}
 README = Path(__file__).parent / "README.md"
 
 
@@ -30,7 +32,7 @@ def keep(subject: str, lines: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    subject, *options = arguments or [""]
+    subject, *options = arguments if arguments and arguments[0][:1] != "-" else ["", *arguments]
     if subject and subject not in SUBJECTS:
         raise SystemExit(f"{subject} is no subject; known are {', '.join(SUBJECTS)}")
     for name in [subject] if subject else SUBJECTS:

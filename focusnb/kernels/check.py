@@ -51,8 +51,8 @@ def picture(
     return array
 
 
-def pixel_size(value: float) -> float:
+def pixel_size(value: float | None) -> float:
     """A pixel size that can be divided by, Å."""
-    if not (np.isfinite(value) and value > 0):
+    if value is None or not (np.isfinite(value) and value > 0):
         raise BadData(f"the pixel size is {value} Å; it must be a positive number")
     return float(value)

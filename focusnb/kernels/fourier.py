@@ -221,15 +221,17 @@ def high_pass(
     return _filtered(picture, 1 - gaussian(shape, resolution, pixel_size), workers)
 
 
-def power(picture: ArrayLike, *, workers: int = 1) -> NDArray:
+def power(picture: ArrayLike, *, workers: int = 1) -> Array:
     """Power spectrum |F|² / pixels on the half spectrum's grid, mean removed first.
 
     White noise of variance v has the mean power v at every frequency.
     """
-    array = np.asarray(picture, np.float32)
-    mean = array.mean(axis=(-2, -1), keepdims=True, dtype=np.float64).astype(np.float32)
-    spectrum = transform(array - mean, workers=workers)
-    return (spectrum.real**2 + spectrum.imag**2) / np.float32(array.shape[-2] * array.shape[-1])
+    array = arrays.as_float(picture)
+    xp = arrays.module(array)
+    pixels = int(array.shape[-2] * array.shape[-1])
+    mean = xp.sum(array, axis=(-2, -1), keepdims=True, dtype=xp.float64) / pixels
+    spectrum = transform(array - xp.astype(mean, xp.float32), workers=workers)
+    return (xp.real(spectrum) ** 2 + xp.imag(spectrum) ** 2) * (1 / pixels)
 
 
 def radial_index(shape: tuple[int, int]) -> NDArray:

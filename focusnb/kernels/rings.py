@@ -15,16 +15,20 @@ from numpy.typing import NDArray
 
 from focusnb.errors import BadData
 from focusnb.kernels.lens import Lens, defocus_at, wavelength
-from focusnb.kernels.spectrum import Spectrum, polar
+from focusnb.kernels.spectrum import Spectrum, polar, taper
 
 SECTORS = 60  # 3° each: the defocus changes by at most a twentieth of the astigmatism across one
 STEP = 50.0  # Å, of the search over defocus
-ASTIGMATISM_STEP, ASTIGMATISM_MAX = 250.0, 5000.0  # Å, of the search
+# Astigmatism (Å) and angle (degrees) that the search tries.
+TRIED = [(0.0, 0.0)] + [(250.0 * n, angle) for n in range(1, 21) for angle in range(-80, 91, 10)]
+# The taper smears: neighbours in a spectrum are not independent, which makes errors larger than
+# their scatter tells (measured on simulated pictures).
+SMEARED = 1.25
 SPOT = 4.0  # sd along a circle
 ICE = 4.2  # Å, the coarsest detail that ice can be; its first spots are at 3.90 Å
 BAND = 0.15  # 1/Å, three times as wide as the bands of ice
 LOUD = 1.7  # times the usual level; rings of low defocus reach 1.4
-MIN_PERIOD = 2.2  # spectrum points per ring; faster rings are not seen by the box
+FINENESS = np.linspace(0, 0.47, 48)  # rings per spectrum point; finer ones are not seen by the box
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,16 @@ class Defocus:
     astigmatism: float = 0.0  # Å, larger minus smaller defocus, not negative
     angle: float = 0.0  # degrees, direction of the larger one, in (−90°, 90°]
     phase_shift: float = 0.0  # degrees
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Standard errors of a fit."""
+
+    defocus: float  # Å, of the mean
+    astigmatism: float  # Å
+    angle: float  # degrees
+    phase_shift: float = 0.0  # degrees; 0 when it was not fitted
 
 
 class Rings:
@@ -48,6 +62,7 @@ class Rings:
         self.spacing = spacing
         self.window = max(5, round(np.sqrt(2) / low / spacing))  # as wide as CTFFIND4's box
         arc = int(np.ceil(np.pi * last / SECTORS))
+        self.visible = visibility(FINENESS)
         self.values, self.azimuth = polar(spectrum, SECTORS, self.s, arc)
         self.fitted = int(np.searchsorted(self.s, 1 / high, side="right"))
         if self.fitted < 16:
@@ -85,18 +100,24 @@ class Rings:
         return trust[: self.fitted]
 
     def _expected(self, defocus: NDArray, phase_shift: float) -> NDArray:
-        """Rings of each defocus: (k, points), zero where they are too fine to be seen."""
+        """Rings of each defocus: (k, points), weaker where they are fine, zero where too fine."""
         s = self.s[: self.fitted]
         rings = -np.cos(2 * self.lens.phase(s, defocus[:, None], phase_shift))
-        period = 1 / (self.spacing * np.maximum(self._density(s, defocus), 1e-9))
-        return self._flat(rings * np.clip(period - MIN_PERIOD + 0.5, 0, 1))
+        fine = self.spacing * self._density(s, defocus)  # rings per point
+        return self._flat(rings * np.interp(fine, FINENESS, self.visible, right=0.0))
 
     def _density(self, s: NDArray, defocus: NDArray) -> NDArray:
         return self.lens.rings_per_frequency(s, defocus[:, None])
 
-    def search(self, low: float, high: float, *, phases: NDArray) -> tuple[Defocus, float]:
-        """Best hypothesis on a grid, and how far it stands above the others (sd of the scores)."""
-        reach = int(np.ceil(ASTIGMATISM_MAX / 2 / STEP))
+    def search(
+        self, low: float, high: float, *, phases: NDArray, known: tuple[float, float] | None = None
+    ) -> tuple[Defocus, float]:
+        """Best hypothesis on a grid, and how far it stands above the others (sd of the scores).
+
+        known: astigmatism and its angle, Å and degrees, when they need not be searched.
+        """
+        tried = [known] if known else TRIED
+        reach = int(np.ceil(max(a for a, _ in tried) / 2 / STEP))
         means = np.arange(low, high + STEP, STEP)
         table = np.maximum(low + STEP * np.arange(-reach, len(means) + reach), 0.0)
         best, best_score, significance = Defocus(low), -np.inf, 0.0
@@ -104,17 +125,16 @@ class Rings:
             expected = self._expected(table, phase)
             products = (self.rings * self.weight) @ expected.T
             norms = (expected**2 * self.weight).sum(1)
-            for astigmatism in np.arange(0, ASTIGMATISM_MAX + 1, ASTIGMATISM_STEP):
-                for angle in np.arange(-80, 91, 10.0) if astigmatism else (0.0,):
-                    offsets = defocus_at(self.azimuth, astigmatism, -astigmatism, angle) / 2
-                    score = _scores(products, norms, np.rint(offsets / STEP).astype(int), reach)
-                    i = int(np.argmax(score))
-                    if score[i] > best_score:
-                        best_score = float(score[i])
-                        best = Defocus(float(means[i]), astigmatism, angle, float(phase))
-                        middle = np.median(score)
-                        spread = 1.4826 * np.median(np.abs(score - middle))
-                        significance = float((score[i] - middle) / max(spread, 1e-30))
+            for astigmatism, angle in tried:
+                offsets = defocus_at(self.azimuth, astigmatism, -astigmatism, angle) / 2
+                score = _scores(products, norms, np.rint(offsets / STEP).astype(int), reach)
+                i = int(np.argmax(score))
+                if score[i] > best_score:
+                    best_score = float(score[i])
+                    best = Defocus(float(means[i]), astigmatism, _half_turn(angle), float(phase))
+                    middle = np.median(score)
+                    spread = 1.4826 * np.median(np.abs(score - middle))
+                    significance = float((score[i] - middle) / max(spread, 1e-30))
         return best, significance
 
     def refine(
@@ -123,20 +143,22 @@ class Rings:
         limits: tuple[float, float],
         *,
         phases: tuple[float, float] | None = None,
+        known: bool = False,
     ) -> Defocus:
         """The best hypothesis near `start`, twice: with all rings alike, then weighted by how well
         they are seen at each frequency.
 
         limits: of the mean defocus, Å.  phases: of the phase shift, degrees; None leaves it as it is.
+        known: the astigmatism stays as it is.
         """
-        found = self._climb(start, limits, phases)
+        found = self._climb(start, limits, phases, known)
         seen, norm = self._products(found)
         width = 2 * self.window
         smooth = scipy.ndimage.uniform_filter1d
         height = smooth(seen, width) / np.maximum(smooth(norm, width), 1e-30)
         if (height > 0).any():
             self.weight = self.s[: self.fitted] * np.maximum(height, 0) / height.max()
-            found = self._climb(found, limits, phases)
+            found = self._climb(found, limits, phases, known)
         return found
 
     def _products(self, hypothesis: Defocus) -> tuple[NDArray, NDArray]:
@@ -148,24 +170,80 @@ class Rings:
         half = h.astigmatism / 2
         return defocus_at(self.azimuth, h.mean + half, h.mean - half, h.angle)
 
+    def errors(self, found: Defocus, *, phases: bool) -> Errors:
+        """Standard errors of a hypothesis, from how its rings change with it and what they leave.
+
+        The noise at each frequency is what the fit leaves there. Sectors are counted as independent
+        only as far as the spectrum has points of its own in them.
+        """
+        steps = {"mean": 20.0, "along": 20.0, "across": 20.0} | ({"phase": 2.0} if phases else {})
+
+        def rings(change: dict[str, float]) -> NDArray:
+            return self._expected(*self._changed(found, change))
+
+        expected = rings({})
+        product, norm = (self.rings * expected).sum(0), (expected**2).sum(0)
+        smooth = scipy.ndimage.uniform_filter1d
+        height = np.maximum(
+            smooth(product, self.window) / np.maximum(smooth(norm, self.window), 1e-9), 0
+        )
+        left = smooth(((self.rings - height * expected) ** 2).mean(0), self.window)
+        own = np.minimum(np.pi * self.s[: self.fitted] / self.spacing / SECTORS, 1.0)
+        slopes = [
+            height * (rings({name: step}) - rings({name: -step})) / (2 * step)
+            for name, step in steps.items()
+        ]
+        weight = own / np.maximum(left, 1e-30)
+        information = np.array([[(a * b * weight).sum() for a in slopes] for b in slopes])
+        size = np.sqrt(np.maximum(np.diag(information), 1e-30))
+        covariance = np.linalg.pinv(information / size / size[:, None]) / size / size[:, None]
+        sd = np.sqrt(np.maximum(np.diag(covariance), 0)) * SMEARED
+        turned = np.rad2deg(sd[2] / max(found.astigmatism, sd[2])) / 2
+        return Errors(float(sd[0]), float(sd[1]), float(turned), float(sd[3]) if phases else 0.0)
+
+    def _changed(self, h: Defocus, change: dict[str, float]) -> tuple[NDArray, float]:
+        """Defocus in each sector, and phase shift, of a hypothesis that is changed a little."""
+        turned = 2 * (self.azimuth - np.deg2rad(h.angle))
+        defocus = self._in_sectors(h) + change.get("mean", 0.0)
+        defocus = defocus + change.get("along", 0.0) / 2 * np.cos(turned)
+        defocus = defocus + change.get("across", 0.0) / 2 * np.sin(turned)
+        return defocus, h.phase_shift + change.get("phase", 0.0)
+
+    def directions(self, found: Defocus) -> float:
+        """Part of the directions, 0 … 1, in which the rings are seen."""
+        expected = self._expected(self._in_sectors(found), found.phase_shift)
+        product = (self.rings * expected * self.weight).sum(1)
+        norm = (expected**2 * self.weight).sum(1)
+        height = scipy.ndimage.uniform_filter1d(product, 5, mode="wrap") / np.maximum(
+            scipy.ndimage.uniform_filter1d(norm, 5, mode="wrap"), 1e-30
+        )
+        return float((height > 0.4 * np.percentile(height, 90)).mean())
+
     def _climb(
-        self, start: Defocus, limits: tuple[float, float], phases: tuple[float, float] | None
+        self,
+        start: Defocus,
+        limits: tuple[float, float],
+        phases: tuple[float, float] | None,
+        known: bool,
     ) -> Defocus:
         from scipy.optimize import minimize
 
+        turned = 2 * np.deg2rad(start.angle)
+        along, across = start.astigmatism * np.cos(turned), start.astigmatism * np.sin(turned)
+        x = [start.mean] + ([start.phase_shift * 10] if phases else [])
+        x += [] if known else [along, across]
+
         def hypothesis(x: NDArray) -> Defocus:
-            angle = np.rad2deg(np.arctan2(x[2], x[1])) / 2
+            u, v = (along, across) if known else x[-2:]
+            angle = np.rad2deg(np.arctan2(v, u)) / 2
             mean = float(np.clip(x[0], *limits))
-            phase = float(np.clip(x[3] / 10, *phases)) if phases else start.phase_shift
-            return Defocus(mean, float(np.hypot(x[1], x[2])), _half_turn(angle), phase)
+            phase = float(np.clip(x[1] / 10, *phases)) if phases else start.phase_shift
+            return Defocus(mean, float(np.hypot(u, v)), _half_turn(angle), phase)
 
         def cost(x: NDArray) -> float:
             product, norm = self._products(hypothesis(x))
             return -float(product @ self.weight / np.sqrt(max(norm @ self.weight, 1e-30)))
 
-        turned = 2 * np.deg2rad(start.angle)
-        x = [start.mean, start.astigmatism * np.cos(turned), start.astigmatism * np.sin(turned)]
-        x += [start.phase_shift * 10] if phases else []
         simplex = np.array(
             [x] + [np.add(x, 60.0 * (np.arange(len(x)) == k)) for k in range(len(x))]
         )
@@ -209,6 +287,17 @@ class Rings:
         if defocus <= 0:
             return self.s
         return np.sqrt(np.maximum(2 * target / (defocus + np.sqrt(root)), 0))
+
+
+def visibility(fineness: NDArray) -> NDArray:
+    """How much is left of rings, `fineness` of them for each point of the spectrum.
+
+    Tapering a tile smears its spectrum: a ring's ups and downs are multiplied with the taper's
+    correlation with itself, shifted by so much of the tile. Reading between points takes more.
+    """
+    window = taper(256)
+    product = np.correlate(window, window, "full")[255:] / (window @ window)
+    return np.interp(fineness * 256, np.arange(256), product) * np.sinc(fineness) ** 2
 
 
 def _scores(products: NDArray, norms: NDArray, offsets: NDArray, reach: int) -> NDArray:

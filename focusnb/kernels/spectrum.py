@@ -1,13 +1,17 @@
 """The power spectrum of a picture, averaged over tiles, flattened, and seen in polar coordinates."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import scipy  # its parts take long to load: that happens when one is first used
 from numpy.typing import ArrayLike, NDArray
 
 from focusnb.errors import BadData
-from focusnb.kernels import check, fourier
+from focusnb.kernels import arrays, check, fourier
+from focusnb.kernels.ahead import ahead
+from focusnb.kernels.arrays import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Spectrum:
 
 
 def power_spectrum(
-    picture: ArrayLike,
+    picture: ArrayLike | Iterable[ArrayLike],
     *,
     pixel_size: float,
     box: int = 512,
@@ -46,54 +50,94 @@ def power_spectrum(
 
     Parameters
     ----------
-    picture : (y, x)
+    picture : (y, x), or several of one size, whose power is averaged: sums of groups of aligned
+        frames. Of NumPy or another array module; transforms are made there.
     pixel_size : Å
     box : side of the tiles, pixels
     low, high : resolution limits of the fit, Å
-    workers : threads of the Fourier transforms
+    workers : threads
+
+    Raises
+    ------
+    BadData
+        When a picture is not finite, constant or too small, none is given or their sizes differ, or
+        the limits or the box contradict the pixels.
     """
-    array = check.picture(picture, smallest=128)
     check.pixel_size(pixel_size)
     if box < 64 or box % 2:
         raise BadData(f"the spectrum's box is {box} pixels; it must be even and at least 64")
     if low < 4 * pixel_size:
         raise BadData(f"at {pixel_size} Å per pixel there is nothing to fit at {low} Å")
     fine = max(1.0, high / 2.6 / pixel_size)  # Nyquist at 1.3 times the limit of the fit
-    while 3 * box * fine <= min(array.shape):
-        box *= 2
-    side = 2 * scipy.fft.next_fast_len(round(box * fine / 2), True)  # of a tile, recorded pixels
+    shape: tuple[int, ...] = ()
+    total, tiles = np.zeros(0), 0
+    for number, one in enumerate(_pictures(picture)):
+        array = check.picture(
+            one, smallest=128, what="the picture" if number == 0 else f"picture {number + 1}"
+        )
+        if not shape:
+            shape = tuple(array.shape)
+            while 3 * box * fine <= min(shape):
+                box *= 2
+            side = 2 * scipy.fft.next_fast_len(round(box * fine / 2), True)  # of a tile, as given
+            total = np.zeros((box, box // 2 + 1))
+        elif tuple(array.shape) != shape:
+            raise BadData(
+                f"picture {number + 1} has the shape {tuple(array.shape)}, the first {shape}"
+            )
+        work = partial(_power, side=side, box=box)
+        for power in ahead(work, _tiles(array, side), workers):
+            total += power
+            tiles += 1
+    if not shape:
+        raise BadData("there is no picture to make a spectrum of")
     pixel = pixel_size * side / box
-    power, tiles = _average_power(array, side, box, workers)
-    flat = power / _course(power, pixel, low)
+    flat = total / tiles / _course(total / tiles, pixel, low)
     half = np.concatenate([flat, _other_half(flat)], axis=1)
     return Spectrum(np.fft.fftshift(half).astype(np.float32), pixel, tiles)
 
 
-def _average_power(picture: NDArray, side: int, box: int, workers: int) -> tuple[NDArray, int]:
-    """Mean power of tiles that overlap by half, tapered, cropped to `box`; and their number.
+def _pictures(given: ArrayLike | Iterable[ArrayLike]) -> Iterable[ArrayLike]:
+    """One picture (y, x), or several, as several."""
+    if isinstance(given, Iterator):
+        return given
+    if hasattr(given, "ndim"):
+        return [given] if given.ndim == 2 else given
+    many = list(given)  # type: ignore[arg-type]
+    return [np.asarray(many)] if many and np.ndim(many[0]) == 1 else many
 
-    A picture smaller than a tile is one tile, padded with its mean.
-    """
+
+def _tiles(picture: Array, side: int) -> Iterator[Array]:
+    """Tiles that overlap by half; a picture smaller than a tile is one."""
     rows, columns = (min(side, n) for n in picture.shape)
-    taper = np.outer(_taper(rows), _taper(columns)).astype(np.float32)
-    total, tiles = np.zeros((box, box // 2 + 1), np.float64), 0
     for y in _starts(picture.shape[0], rows):
         for x in _starts(picture.shape[1], columns):
-            tile = picture[y : y + rows, x : x + columns]
-            f = scipy.fft.rfft2((tile - tile.mean()) * taper, s=(side, side), workers=workers)
-            f = fourier.resize_spectrum(f, (side, side), (box, box))
-            total += f.real**2 + f.imag**2
-            tiles += 1
-    return total / tiles, tiles
+            yield picture[y : y + rows, x : x + columns]
 
 
-def _starts(length: int, side: int) -> NDArray:
+def _power(tile: Array, side: int, box: int) -> NDArray:
+    """Power of a tile, tapered, padded with its mean to `side`, and cropped to `box`."""
+    xp = arrays.module(tile)
+    rows, columns = tile.shape
+    window = arrays.like(np.outer(taper(rows), taper(columns)), tile)
+    tile = (tile - xp.mean(tile)) * window
+    if rows < side:
+        tile = xp.concat([tile, arrays.like(np.zeros((side - rows, columns)), tile)], axis=0)
+    if columns < side:
+        tile = xp.concat([tile, arrays.like(np.zeros((side, side - columns)), tile)], axis=1)
+    f = fourier.resize_spectrum(arrays.rfft2(tile), (side, side), (box, box))
+    f = arrays.to_numpy(f)
+    return f.real**2 + f.imag**2
+
+
+def _starts(length: int, side: int) -> list[int]:
     """First pixels of tiles that overlap by about half and reach both ends."""
     count = int(np.ceil((length - side) / (side / 2))) + 1
-    return np.linspace(0, length - side, count).astype(int)
+    return [int(n) for n in np.linspace(0, length - side, count)]
 
 
-def _taper(n: int) -> NDArray:
+@cache
+def taper(n: int) -> NDArray:
     """1 with cosine edges over an eighth of the length on either side."""
     edge = np.minimum(np.arange(n) + 0.5, n - np.arange(n) - 0.5) / (n / 8)
     return np.sin(0.5 * np.pi * np.minimum(edge, 1)) ** 2

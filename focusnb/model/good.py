@@ -18,6 +18,8 @@ def reasons(cells: Mapping[str, Any], limits: Mapping[str, Any]) -> list[str]:
     rings = resolution is not None or cells.get("ctf_score") is None
     if not rings:
         found.append("no Thon rings")  # and what was fitted to nothing says nothing
+    elif cells.get("ctf_trusted") is False:
+        found.append("the CTF fit is not to be trusted")
     elif resolution is not None and resolution > limit:
         found.append(f"CTF resolution {resolution:.1f} Å > {limit:.1f} Å")
     defocus = cells.get("defocus") if rings else None

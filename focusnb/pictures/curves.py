@@ -35,6 +35,7 @@ def ctf_curve(
     path : where to write
     resolution : Å
         To where the fit holds: a line is drawn there, and the drawing ends somewhat beyond it.
+        Without one the fit is pale, and said to agree nowhere.
     size : width, height in pixels
 
     Raises
@@ -53,7 +54,11 @@ def ctf_curve(
     if not usable.any() or not np.isfinite(measured[usable]).any():
         raise BadData("frequencies or profile hold no finite value: there is no curve to draw")
     s, measured, fitted, agreement = (c[usable] for c in (s, measured, fitted, agreement))
-    low, high = np.percentile(measured[np.isfinite(measured)], [2, 98])
+    believed = resolution is not None and np.isfinite(resolution) and resolution > 0
+    known = np.isfinite(measured)
+    if believed and (known & (s <= 1 / resolution)).sum() >= 8:
+        known &= s <= 1 / resolution  # peaks of ice beyond the rings set no scale
+    low, high = np.percentile(measured[known], [2, 98])
     if high <= low:
         measured = np.full_like(measured, 0.5)
     elif not (-0.3 < low < 0.7 and 0.3 < high < 1.5):
@@ -62,23 +67,26 @@ def ctf_curve(
     figure, axes = palette.figure(*size)
     unit = palette.scale(*size)
     axes.plot(s, np.clip(agreement, -0.2, 1.1), color=palette.QUALITY, lw=3 * unit, label="Quality")
-    axes.plot(s, np.clip(measured, -0.2, 1.3), color=palette.DATA, lw=3 * unit, label="Data")
-    end = s.max()
-    if resolution is not None and np.isfinite(resolution) and resolution > 0:
+    axes.plot(
+        s, np.clip(measured, -0.2, 1.3), color=palette.DATA, lw=3 * unit, label="Data", zorder=3
+    )  # before the fit, whose rings lie close together at the far end
+    end, holds = s.max(), np.zeros(s.size, bool)
+    if believed:
         end = min(end, 1.5 / resolution)
         holds = s <= 1 / resolution
-        axes.plot(s[~holds], fitted[~holds], color=palette.FIT, lw=2 * unit, alpha=0.25)
-        s, fitted = s[holds], fitted[holds]
-    axes.plot(s, fitted, color=palette.FIT, lw=3 * unit, label="Fit", alpha=0.9)
+    axes.plot(s[~holds], fitted[~holds], color=palette.FIT, lw=2 * unit, alpha=0.25)
+    axes.plot(s[holds], fitted[holds], color=palette.FIT, lw=2 * unit, label="Fit", alpha=0.9)
     words = {"fontsize": palette.FONT * unit, "color": palette.INK}
-    if resolution is not None and np.isfinite(resolution) and resolution > 0:
+    marked = {"va": "top", "fontweight": "bold", "fontsize": palette.FONT * unit}
+    if believed:
         axes.axvline(1 / resolution, color=palette.MARK, lw=3 * unit, ls=(0, (4, 2)))
         inside = 1 / resolution > 0.8 * end
         axes.text(
-            1 / resolution, 1.3, f"  {resolution:.1f} Å  ", va="top",
-            ha="right" if inside else "left", color=palette.MARK, fontweight="bold",
-            fontsize=palette.FONT * unit,
+            1 / resolution, 1.3, f"  {resolution:.1f} Å  ", color=palette.MARK,
+            ha="right" if inside else "left", **marked,
         )  # fmt: skip
+    else:
+        axes.text(end / 2, 1.3, "no agreement", color=palette.FIT, ha="center", **marked)
     axes.set_xlim(0, end)
     axes.set_ylim(-0.25, 1.35)
     ticks = []

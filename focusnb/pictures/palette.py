@@ -19,6 +19,7 @@ DATA = "#334e68"  # what was measured
 FIT = "#e8590c"  # what was fitted to it
 QUALITY = "#0c8599"  # how well both agree
 MARK = "#2f9e44"  # a limit, a ring
+ICE = "#1c7ed6"  # where ice shows in a spectrum
 PICK = "#51e06b"  # a circle on a grey picture
 TIME = ("#364fc7", "#7048e8", "#d6336c", "#f76707", "#fcc419")  # from the first frame to the last
 

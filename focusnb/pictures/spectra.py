@@ -12,11 +12,13 @@ from PIL import Image, ImageDraw, ImageFont
 from focusnb.errors import BadData
 from focusnb.kernels import ctf
 from focusnb.pictures import png, tone
-from focusnb.pictures.palette import FIT, MARK, PAPER, rgb
+from focusnb.pictures.palette import FIT, ICE, MARK, PAPER, rgb
 
 BOX = 512  # pixels; periodograms of this side are averaged
 MOST_BOXES = 64
 OVERSAMPLING = 3
+ICE_SPACINGS = ((3.9, 3.67, 3.44), (2.25,))  # Å, spots of hexagonal ice, in its two bands
+ICE_SECTOR = (62.0, 118.0)  # degrees, clockwise from the right, in which their arcs are drawn
 
 
 def spectrum(
@@ -25,7 +27,8 @@ def spectrum(
     *,
     pixel_size: float,
     side: int = 512,
-    rings: tuple[float, ...] = (10.0, 5.0, 3.7),
+    rings: tuple[float, ...] = (10.0, 5.0),
+    ice: tuple[tuple[float, ...], ...] = ICE_SPACINGS,
     limit: float = 2.2,
 ) -> Path:
     """Draw the logarithm of a picture's power spectrum, zero frequency in the middle.
@@ -43,8 +46,10 @@ def spectrum(
     side : pixels
         Of the square drawing.
     rings : Å
-        Where to draw thin marked circles, as far as they lie within Nyquist. 3.7 Å is the
-        first ring of water, where ice shows.
+        Where to draw thin marked circles, as far as they lie within the drawing.
+    ice : Å
+        Bands of ice: arcs below the middle, each band with one label, as far as they lie
+        within the drawing. Elsewhere nothing hides the spots.
     limit : Å
         The edge of the drawing, or Nyquist, 2 × pixel_size, where that is coarser.
 
@@ -66,7 +71,8 @@ def spectrum(
     black, white = tone.contrast(flat, low=1, high=99.8, reach=6)
     drawn = tone.grey(flat, black, white).resize((side, side), Image.Resampling.BICUBIC)
     marked = [(limit / r, f"{r:g} Å", MARK) for r in rings if r > limit * 1.02]
-    return png.save(_ringed(drawn, marked), path)
+    inside = [[r for r in band if r > limit * 1.01] for band in ice]
+    return png.save(_banded(_ringed(drawn, marked), [b for b in inside if b], limit), path)
 
 
 def thon(
@@ -86,6 +92,8 @@ def thon(
 ) -> Path:
     """Draw measured Thon rings (left half) beside the fitted ones (right half).
 
+    What was measured is averaged along a few degrees of each ring: noise goes down, rings stay.
+
     Parameters
     ----------
     spectrum : (n, n), or (n, n // 2 + 1) as from an rfft
@@ -99,6 +107,7 @@ def thon(
         and `amplitude_contrast`.
     resolution : Å
         To where the fit holds: drawn as a circle; the drawing ends somewhat outside of it.
+        Without one the fit is pale, and said to agree nowhere.
     side : pixels
         Of the square drawing.
 
@@ -116,7 +125,7 @@ def thon(
         limit = min(edge, 1.45 / resolution)
     else:
         resolution = None
-    keep = max(8, min(n // 2, int(np.ceil(n / 2 * limit / edge))))
+    keep = max(8, min(n // 2 - 1, int(np.ceil(n / 2 * limit / edge))))  # the edge itself is odd
     shown = amplitudes[n // 2 - keep : n // 2 + keep, n // 2 - keep : n // 2 + keep]
     limit = edge * keep / (n / 2)
 
@@ -134,15 +143,45 @@ def thon(
         )
         ** 2
     )  # fmt: skip
-    if resolution is not None:
-        fitted = np.where(s > 1 / resolution, 0.5 + 0.3 * (fitted - 0.5), fitted)
-    measured = _levelled(tone.shrink(shown, side))
+    pale = 0.5 + 0.3 * (fitted - 0.5)
+    fitted = pale if resolution is None else np.where(s > 1 / resolution, pale, fitted)
+    measured = _levelled(_along_rings(tone.shrink(shown, side)))
     black, white = tone.contrast(measured, low=3, high=97, reach=3)
     left = tone.grey(measured, black, white).resize((side, side), Image.Resampling.BICUBIC)
     drawn = tone.grey(fitted, -0.1, 1.15)
     drawn.paste(left.crop((0, 0, side // 2, side)), (0, 0))
     marks = [] if resolution is None else [(1 / resolution / limit, f"{resolution:.1f} Å", FIT)]
-    return png.save(_ringed(drawn, marks, seam=True), path)
+    drawn = _ringed(drawn, marks, seam=True)
+    if resolution is None:
+        place, font = (0.75 * side, side / 30), _font(max(11, round(side / 28)))
+        ImageDraw.Draw(drawn).text(
+            place, "no agreement", fill=rgb(FIT), font=font, anchor="mt",
+            stroke_width=max(1, side // 170), stroke_fill=rgb(PAPER),
+        )  # fmt: skip
+    return png.save(drawn, path)
+
+
+def _along_rings(shown: NDArray[np.float32], degrees: float = 5.0) -> NDArray[np.float32]:
+    """A square spectrum averaged along its rings, standard deviation in degrees.
+
+    What changes slowly from ring to ring is taken off, in each direction by itself.
+    """
+    from scipy.ndimage import gaussian_filter1d, map_coordinates
+
+    n, steps = len(shown), 720
+    turn = np.arange(steps) * (2 * np.pi / steps)
+    radius = np.arange(0, n * 0.7072 + 1)
+    y, x = (n // 2 + np.outer(f(turn), radius) for f in (np.sin, np.cos))
+    polar = map_coordinates(shown, [y, x], order=1, mode="nearest")
+    polar = gaussian_filter1d(polar, degrees * steps / 360, axis=0, mode="wrap")
+    polar -= gaussian_filter1d(polar, n / 30, axis=1, mode="nearest")
+    across = np.arange(n) - n // 2
+    places = [
+        np.arctan2(across[:, None], across) * (steps / 2 / np.pi) % steps,
+        np.hypot(across[:, None], across),
+    ]
+    # the way round is closed: the first direction is the last one too
+    return map_coordinates(np.concatenate([polar, polar[:1]]), places, order=1).astype(np.float32)
 
 
 def _averaged_power(values: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -214,6 +253,34 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     from matplotlib import get_data_path
 
     return ImageFont.truetype(str(Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), size)
+
+
+def _banded(drawn: Image.Image, bands: list[list[float]], limit: float) -> Image.Image:
+    """The picture with arcs at the resolutions of each band, Å; limit is that of its edge."""
+    side = drawn.width
+    if not bands:
+        return drawn
+    mask = Image.new("L", (side * OVERSAMPLING,) * 2, 0)
+    pen = ImageDraw.Draw(mask)
+    middle = side * OVERSAMPLING / 2
+    for resolution in (r for band in bands for r in band):
+        reach = limit / resolution * middle
+        box = (middle - reach, middle - reach, middle + reach, middle + reach)
+        pen.arc(box, *ICE_SECTOR, fill=255, width=max(OVERSAMPLING, round(middle / 200)))
+    mask = mask.resize(drawn.size, Image.Resampling.BOX)
+    picture = Image.composite(Image.new("RGB", drawn.size, rgb(ICE)), drawn.convert("RGB"), mask)
+    pen = ImageDraw.Draw(picture)
+    font = _font(max(10, round(side / 34)))
+    for band in bands:
+        words = f"ice {' '.join(f'{r:g}' for r in band)} Å"
+        far, near = (side / 2 * (1 + limit / r) for r in (min(band), max(band)))
+        below = far + side / 13 < side
+        pen.text(
+            (side / 2, far + side / 170 if below else near - side / 32), words, fill=rgb(ICE),
+            font=font, anchor="mt" if below else "mb", stroke_width=max(1, side // 170),
+            stroke_fill=rgb(PAPER),
+        )  # fmt: skip
+    return picture
 
 
 def _ringed(

@@ -70,9 +70,10 @@ def proteins(
     """Half spectrum of the phase of randomly turned particles at `places` (x, y in pixels)."""
     points = particle()
     height, width = shape
-    turns = Rotation.random(len(places), rng=rng) if len(places) else []
-    turned = [turn.apply(points)[:, :2] for turn in turns]
-    xy = np.array(turned).reshape(len(places), -1, 2) / pixel_size + places[:, np.newaxis]
+    if not len(places):
+        return np.zeros((height, width // 2 + 1), np.complex64)
+    turned = [turn.apply(points)[:, :2] for turn in Rotation.random(len(places), rng=rng)]
+    xy = np.array(turned) / pixel_size + places[:, np.newaxis]
     corner = np.floor(xy).astype(int)
     part = xy - corner
     total = np.zeros(height * width)

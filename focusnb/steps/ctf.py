@@ -1,15 +1,26 @@
 """CTF: the defocus of the average, from its Thon rings."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
 from focusnb.formats import ctf_star
+from focusnb.formats import motion_star as motion_format
 from focusnb.kernels import ctf as kernel
+from focusnb.kernels import motion
 from focusnb.model.job import Job
+from focusnb.model.movie import Movie
 from focusnb.model.step import step
 
 
 @step(
     category="Measure",
-    results="defocus defocus_u defocus_v defocus_angle phase_shift astigmatism"
-    " ctf_resolution ctf_score ctf_star ctf_spectrum",
+    results="defocus defocus_u defocus_v defocus_angle phase_shift astigmatism ctf_resolution ctf_score"
+    " ctf_trusted defocus_error astigmatism_error defocus_angle_error phase_shift_error"
+    " ctf_star ctf_spectrum",
+    version="2",
 )
 def ctf(
     job: Job,
@@ -23,28 +34,48 @@ def ctf(
     ctf_high=4.0,
     defocus_low=2000.0,
     defocus_high=100000.0,
+    phase_plate=False,
+    phase_shift_low=0.0,
+    phase_shift_high=180.0,
+    known_astigmatism=None,
+    known_astigmatism_angle=0.0,
+    usual_astigmatism=None,
+    ctf_dose=0.0,
+    prepared=None,
+    motion_star=None,
 ):
     """Fit the CTF to the Thon rings of the average.
 
     Defocus and astigmatism are searched without any guess; the score tells how well the rings are
-    met, the resolution up to where.
+    met, the resolution up to where. The phase shift of a phase plate is searched when asked. A fit
+    that is not to be believed is flagged, with the reason.
     """
     picture = job.read("average")
+    groups, notes = None, []
+    if ctf_dose:
+        groups, notes = _groups(job, ctf_dose, motion_star)
     job.report(0.1, "fitting the CTF")
-    high = max(ctf_high, 2.0 * average_pixel_size * 1.02)
     fit = kernel.fit(
-        picture,
+        picture if groups is None else groups,
         pixel_size=average_pixel_size,
         voltage=voltage,
         spherical_aberration=spherical_aberration,
         amplitude_contrast=amplitude_contrast,
         box=min(ctf_box, min(picture.shape) // 2 * 2),
         low=ctf_low,
-        high=high,
+        high=max(ctf_high, 2.0 * average_pixel_size * 1.02),
         defocus_low=defocus_low,
         defocus_high=defocus_high,
+        phase_shift=(phase_shift_low, phase_shift_high) if phase_plate else 0.0,
+        astigmatism=None
+        if known_astigmatism is None
+        else (known_astigmatism, known_astigmatism_angle),
+        restraint=usual_astigmatism,
         workers=job.threads,
     )
+    notes += [f"the CTF is not to be trusted: {doubt}" for doubt in fit.doubts]
+    for note in notes:
+        job.log(note)
     words = {
         "defocus_u": fit.defocus_u,
         "defocus_v": fit.defocus_v,
@@ -76,9 +107,42 @@ def ctf(
         pixel_size=0.5 / fit.spectrum.limit,
         label="ctf: averaged spectrum, background taken off",
     )
+    known = known_astigmatism is not None
     return {
         **words,
-        "defocus": (fit.defocus_u + fit.defocus_v) / 2,
+        "defocus": fit.defocus,
+        "ctf_trusted": not fit.doubts,
+        "defocus_error": fit.errors.defocus,
+        "astigmatism_error": None if known else fit.errors.astigmatism,
+        "defocus_angle_error": None if known else fit.errors.angle,
+        "phase_shift_error": fit.errors.phase_shift if phase_plate else None,
         "ctf_star": job.keep("ctf_star"),
         "ctf_spectrum": spectrum,
+        "notes": notes,
     }
+
+
+def _groups(job: Job, dose: float, table: str | None) -> tuple[Iterator[Any] | None, list[str]]:
+    """Sums of successive aligned frames of so much dose together, e/Å²; None without a movie."""
+    movie: Movie | None = job.read("prepared") if job.values.get("prepared") else None
+    if movie is None or table is None or not movie.dose_per_frame:
+        missing = "a dose" if movie and table else "aligned frames"
+        return None, [f"ctf_dose = {dose:g} needs {missing}; the CTF is that of the average"]
+    movie.threads = job.threads
+    found = motion_format.read(Path(table))
+    frames = motion.aligned(
+        movie.frames(), found.shifts[movie.first : movie.last], pixel_size=movie.pixel_size,
+        model=found.model, gain=movie.factors(), shape=movie.average_shape, workers=job.threads,
+    )  # fmt: skip
+    together = max(1, round(dose / movie.dose_per_frame))
+
+    def sums() -> Iterator[Any]:
+        total: Any = np.zeros(movie.average_shape, np.float32)
+        for number, frame in enumerate(frames, 1):
+            total = total + frame
+            if number % together == 0 or number == len(movie):
+                job.report(0.1 + 0.6 * number / len(movie), "adding up spectra")
+                yield total
+                total = np.zeros_like(total)
+
+    return sums(), []

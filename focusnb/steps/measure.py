@@ -1,5 +1,7 @@
 """Measure: electrons, dose, ice and statistics of the average."""
 
+from dataclasses import asdict
+
 from focusnb.kernels import ice, statistics
 from focusnb.model.job import Job
 from focusnb.model.step import step
@@ -7,26 +9,38 @@ from focusnb.model.step import step
 
 @step(
     category="Measure",
-    results="mean_count dose_ratio iciness iciness_amplitude ice_ring image_sd stripes",
+    results="mean_count dose_ratio iciness iciness_amplitude ice_ring ice_ring_fine fibril_band"
+    " ice_thickness carbon_fraction dark_fraction image_sd stripes",
+    version="2",
 )
 def measure(
-    job: Job, average, average_pixel_size, frame_count=None, pixel_size=None, total_dose=None
+    job: Job,
+    average,
+    average_pixel_size,
+    free_path,
+    frame_count=None,
+    pixel_size=None,
+    total_dose=None,
+    empty_hole_count=None,
 ):
-    """Measure electrons, dose, iciness and statistics.
+    """Measure electrons, dose, ice and statistics.
 
-    All of it comes from the average without dose weighting. Iciness is not available when the
-    Nyquist limit is coarser than 3.5 Å. An average that came in without its movie counts as one frame.
+    All of it comes from the average without dose weighting. Measures of ice are not available when
+    the Nyquist limit is coarser than their bands, its thickness when empty_hole_count is not known
+    (the thickness is that in the hole: carbon is left out). An average that came in without its
+    movie counts as one frame.
     """
     picture = job.read("average")
     frame_count, pixel_size = frame_count or 1, pixel_size or average_pixel_size
     known = statistics.describe(picture)
-    count = known.mean / frame_count
+    count, hole = known.mean / frame_count, known.hole / frame_count
     ratio = statistics.dose_ratio(
         count,
         pixel_size=pixel_size,
         dose_per_frame=total_dose / frame_count if total_dose else None,
     )
     notes = statistics.dose_warnings(ratio)
+    notes += statistics.thickness_warnings(hole, empty=empty_hole_count)
     for note in notes:
         job.log(note)
     job.report(0.3, "measuring ice")
@@ -34,9 +48,12 @@ def measure(
     return {
         "mean_count": count,
         "dose_ratio": ratio,
-        "iciness": found.iciness,
-        "iciness_amplitude": found.iciness_amplitude,
-        "ice_ring": found.ice_ring,
+        **asdict(found),
+        "ice_thickness": statistics.ice_thickness(
+            hole, empty=empty_hole_count, free_path=free_path
+        ),
+        "carbon_fraction": known.carbon,
+        "dark_fraction": known.dark,
         "image_sd": known.sd / known.mean if known.mean else None,
         "stripes": known.stripes,
         "notes": notes,

@@ -14,7 +14,7 @@ from focusnb.model.step import step
 NAMES = "average picks spectrum unaligned drift thon ctf"
 
 
-@step(category="Publish", results=[f"preview_{name}" for name in NAMES.split()], version="2")
+@step(category="Publish", results=[f"preview_{name}" for name in NAMES.split()], version="3")
 def previews(
     job: Job,
     average,

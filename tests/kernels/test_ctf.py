@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from focusnb.errors import BadData
-from focusnb.kernels import ctf
+from focusnb.kernels import ctf, fourier
 from kernels import made
 
 few = settings(max_examples=40, deadline=None)
@@ -157,6 +157,145 @@ def test_noise_without_rings_has_no_resolution(rng):
     assert fit.score < 0.1
 
 
+def spectrum_of(box, pixel, *, wave, **lens):
+    """A noise-free spectrum: rings that fade, on a flat ground."""
+    s = np.fft.fftshift(np.fft.fftfreq(box, pixel))
+    sy, sx = np.meshgrid(s, s, indexing="ij")
+    radius = np.hypot(sx, sy)
+    rings = ctf.transfer(radius, np.arctan2(sy, sx), **lens) ** 2 - 0.5
+    values = 1 + wave * rings * np.exp(-10 * radius**2)
+    return ctf.Spectrum(values.astype(np.float32), pixel, 1)
+
+
+def given_back(defocus, apart, angle, pixel, phase, **lens):
+    """Fit a noise-free spectrum of a picture of these pixels: the fit, near what made it."""
+    sampled = max(pixel, 4.0 / 2.6)  # as `power_spectrum` samples it
+    spectrum = spectrum_of(
+        512, sampled, wave=0.6, defocus_u=defocus + apart / 2, defocus_v=defocus - apart / 2,
+        defocus_angle=angle, phase_shift=phase or 0.0, **lens,
+    )  # fmt: skip
+    fit = ctf.fit_spectrum(
+        spectrum,
+        high=max(4.0, 2.04 * sampled),
+        phase_shift=0.0 if phase is None else (0.0, 180.0),
+        **lens,
+    )
+    assert fit.doubts == ()
+    assert fit.astigmatism == pytest.approx(apart, abs=40)
+    if apart > 300:
+        assert abs((fit.defocus_angle - angle + 90) % 180 - 90) < 3
+    return fit
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    defocus=st.floats(3000, 50000),
+    part=st.floats(0, 0.2),
+    angle=st.floats(-89, 90),
+    voltage=st.sampled_from([200, 300]),
+    pixel=st.floats(0.5, 2.5),
+    cs=st.sampled_from([0.001, 1.4, 2.7]),
+)
+def test_law_a_spectrum_without_noise_gives_back_what_made_it(
+    defocus, part, angle, voltage, pixel, cs
+):
+    apart = min(part * defocus, 3000)
+    fit = given_back(defocus, apart, angle, pixel, None, voltage=voltage, spherical_aberration=cs)
+    assert fit.defocus == pytest.approx(defocus, abs=30)
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    defocus=st.floats(4000, 25000), phase=st.floats(30, 150), voltage=st.sampled_from([200, 300])
+)
+def test_law_a_phase_shift_without_noise_is_given_back(defocus, phase, voltage):
+    fit = given_back(defocus, 300, 20, 1.0, phase, voltage=voltage, spherical_aberration=2.7)
+    assert fit.defocus == pytest.approx(defocus, abs=150)
+    assert fit.phase_shift == pytest.approx(phase, abs=6)
+
+
+def test_truth_the_errors_that_are_told_are_those_that_are_made():
+    apart, told = [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        picture = made.micrograph(rng, defocus=15000, astigmatism=800, angle=20, side=768)
+        fit = ctf.fit(picture, pixel_size=1.06, voltage=300)
+        turned = 2 * np.deg2rad(fit.defocus_angle - 20)
+        along = fit.astigmatism * np.cos(turned) - 800
+        across = fit.astigmatism * np.sin(turned)
+        apart.append([fit.defocus - 15000, along, across])
+        told.append([fit.errors.defocus, *[fit.errors.astigmatism] * 2])
+    ratio = np.sqrt((np.array(apart) ** 2).mean(0)) / np.mean(told, axis=0)
+    assert ((ratio > 0.5) & (ratio < 1.6)).all()
+
+
+def test_an_astigmatism_that_is_known_stays_as_it_is(rng):
+    picture = made.micrograph(rng, defocus=15000, astigmatism=1500, angle=-70, side=768)
+    fit = ctf.fit(picture, pixel_size=1.06, voltage=300, astigmatism=(1500.0, 110.0))
+    assert fit.astigmatism == pytest.approx(1500, abs=1e-6)
+    assert fit.defocus_angle == pytest.approx(-70, abs=1e-6)
+    assert fit.defocus == pytest.approx(15000, abs=100)
+
+
+def test_a_restraint_takes_what_is_not_sure_and_leaves_what_is(rng):
+    sure = made.micrograph(rng, defocus=15000, astigmatism=1500, side=768)
+    unsure = made.micrograph(rng, defocus=15000, astigmatism=0, side=512, contrast=0.03, dose=20)
+    for picture, usual, least, most in ((sure, 500.0, 0.95, 1.0), (unsure, 100.0, 0.0, 0.9)):
+        free = ctf.fit(picture, pixel_size=1.06, voltage=300)
+        held = ctf.fit(picture, pixel_size=1.06, voltage=300, restraint=usual)
+        assert least <= held.astigmatism / free.astigmatism <= most
+        assert held.defocus == free.defocus
+
+
+def test_spectra_of_several_pictures_are_added_up(rng):
+    field = made.potential(rng, 768, defocus=15000)
+    groups = rng.poisson(np.clip(8 * (1 + 0.08 * field), 0, None), (4, 768, 768))
+    several = ctf.fit(iter(groups), pixel_size=1.06, voltage=300)
+    assert (
+        several.spectrum.tiles
+        == 4 * ctf.fit(groups[0], pixel_size=1.06, voltage=300).spectrum.tiles
+    )
+    assert several.defocus == pytest.approx(15000, abs=100)
+    assert_allclose(ctf.fit(groups, pixel_size=1.06, voltage=300).profile, several.profile)
+
+
+class TestDoubt:
+    def test_noise_is_not_believed(self, rng):
+        fit = ctf.fit(rng.poisson(30, (768, 768)), pixel_size=1.0, voltage=300)
+        assert fit.doubts == ("the rings cannot be told from noise",)
+
+    @pytest.mark.parametrize("limits", [(2000.0, 9000.0), (20000.0, 60000.0)])
+    def test_a_defocus_outside_of_the_search_is_not_believed(self, rng, limits):
+        picture = made.micrograph(rng, defocus=15000, contrast=0.1, side=768)
+        fit = ctf.fit(
+            picture, pixel_size=1.06, voltage=300, defocus_low=limits[0], defocus_high=limits[1]
+        )
+        assert fit.doubts
+
+    @pytest.mark.parametrize("length", [20.0, 30.0])
+    def test_rings_that_drift_has_blurred_are_not_believed(self, rng, length):
+        field = made.potential(rng, 1024, defocus=12000)
+        path = np.linspace(0, length / 1.06, 40)
+        blurred = np.mean([fourier.shift(field, (0.8 * d, 0.6 * d)) for d in path], axis=0)
+        picture = rng.poisson(np.clip(40 * (1 + 0.08 * blurred), 0, None))
+        fit = ctf.fit(picture, pixel_size=1.06, voltage=300)
+        assert abs(fit.defocus - 12000) < 300 or fit.doubts
+        assert any("directions only" in doubt or "noise" in doubt for doubt in fit.doubts)
+
+    def test_a_good_picture_is_believed(self, rng):
+        assert ctf.fit(made.micrograph(rng), pixel_size=1.06, voltage=300).doubts == ()
+
+
+def test_second_opinion_other_arrays_have_the_same_spectrum(rng):
+    strict = pytest.importorskip("array_api_strict")
+    picture = made.micrograph(rng, side=640)[:, :500]
+    ours, theirs = (
+        ctf.power_spectrum(one, pixel_size=1.06, box=256)
+        for one in (picture, strict.asarray(picture))
+    )
+    assert_allclose(theirs.values, ours.values, rtol=1e-3)
+
+
 def test_curves_belong_together(rng):
     fit = ctf.fit(made.micrograph(rng, side=512), pixel_size=1.06, voltage=300)
     sizes = {c.shape for c in (fit.frequencies, fit.profile, fit.model, fit.quality)}
@@ -182,6 +321,13 @@ def test_a_picture_narrower_than_the_box_is_fitted_too(rng):
         ({"defocus_low": 9000.0, "defocus_high": 8000.0}, "nothing"),
         ({"pixel_size": -1.0}, "pixel size"),
         ({"pixel_size": 20.0}, "nothing to fit"),
+        ({"pixel_size": 0.0}, "pixel size"),
+        ({"picture": np.full((512, 512), np.nan)}, "NaN"),
+        ({"picture": []}, "no picture"),
+        ({"picture": [np.eye(512), np.eye(256)]}, "picture 2 has the shape"),
+        ({"amplitude_contrast": 1.5}, "amplitude contrast"),
+        ({"spherical_aberration": -1.0}, "spherical aberration"),
+        ({"pixel_size": 2.5, "high": 3.5, "low": 5.0}, "nothing to fit"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused_with_a_sentence(change, words):

@@ -37,6 +37,25 @@ assert (after["comment"] != "").sum() == 1 + (after["flag"] == "gold").sum()
 assert project.groups == ["g1", "keep"]
 assert len(project.select("stale == 'ctf'")) == 0
 """,
+    "03_ctf_and_ice": """
+assert abs(fit.defocus_u - 27200) < 300 and fit.astigmatism < 250 and fit.resolution < 8
+assert (checked.iloc[:, 1] - checked.iloc[:, 0]).abs().max() < 60
+assert (checked.iloc[:, 3] - checked.iloc[:, 2]).abs().max() < 80
+assert nothing.resolution is None and nothing.score < 0.1
+assert first.loc["vitreous", "iciness"] < 1 < 1.5 < first.loc["crystalline", "iciness"]
+assert abs(first.loc["real micrograph", "iciness"] - 0.65) < 0.01
+assert (first["ice_ring_fine"] - 1).abs().max() < 0.1
+assert by_count["iciness"].is_monotonic_increasing and by_count["ice_ring"].is_monotonic_increasing
+assert by_dose["vitreous"].is_monotonic_decreasing and by_dose["crystalline"].is_monotonic_increasing
+assert by_dose["vitreous"].max() < 1 and by_dose["crystalline"][10] < 1.5 < by_dose["crystalline"][20]
+assert cameras.loc["iciness, crystalline", "falls to fine detail"] < 1.5
+assert cameras.loc["iciness, vitreous", "loses coarse noise"] > 1
+assert np.ptp(cameras.loc["vitreous / beam"]) < 0.05 and np.ptp(cameras.loc["crystalline / beam"]) < 0.1
+assert np.ptp(cameras.loc["ice_ring, crystalline"]) < 0.1
+assert (layers.iloc[:, 2] - layers.iloc[:, 0]).abs().max() < 10
+assert abs(statistics.carbon_fraction(edge) - covered.mean()) < 0.05
+assert statistics.carbon_fraction(real) == statistics.carbon_fraction(vitreous) == 0
+""",
 }
 LESSONS = sorted(notebooks_dir().glob("*.ipynb"))
 

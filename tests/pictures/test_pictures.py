@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -118,10 +119,33 @@ def test_marks_of_unequal_length_are_bad_data(noise, path):
 def test_spectrum_shows_a_lattice_as_bright_spots_at_its_frequency(noise, path):
     x = np.arange(600)
     noise += 3 * np.cos(2 * np.pi * x / 4)
-    pictures.spectrum(noise, path, pixel_size=1.0, side=400, rings=(), limit=2.0)
+    pictures.spectrum(noise, path, pixel_size=1.0, side=400, rings=(), ice=(), limit=2.0)
     seen = opened(path)
     assert seen[200, 300] > np.percentile(seen, 99)
     assert seen[100, 200] < np.percentile(seen, 99)
+
+
+def blue(path):
+    """Rows and columns of a picture's pixels that have the colour of ice."""
+    colours = np.asarray(Image.open(path).convert("RGB"), int)
+    return np.nonzero((colours[..., 2] - colours[..., 0] > 60) & (colours[..., 2] > 120))
+
+
+def test_spectrum_marks_the_bands_of_ice_where_they_are(path):
+    pictures.spectrum(np.ones((600, 600)), path, pixel_size=1.0, limit=2.0, rings=())
+    y, x = (v - 255.5 for v in blue(path))
+    arcs = 2.0 * 256 / np.hypot(x, y)  # Å, with some pixels of labels among them
+    assert all((np.abs(arcs - r) < 0.03).sum() > 50 for r in (3.9, 3.67, 3.44, 2.25))
+    assert arcs.max() < 3.95
+    assert (y > 0).all()  # below the middle only: elsewhere spots stay free
+
+
+def test_bands_of_ice_outside_of_the_spectrum_are_not_drawn(path):
+    flat = np.ones((600, 600))
+    pictures.spectrum(flat, path, pixel_size=1.8, rings=())
+    assert (blue(path)[0] > 256 + 0.8 * 256).mean() > 0.9  # 3.9 and 3.67 Å, close to the edge
+    pictures.spectrum(flat, path, pixel_size=2.0, rings=())
+    assert blue(path)[0].size == 0
 
 
 @pytest.mark.parametrize("side", [(600, 600), (512, 300), (33, 47)])
@@ -169,6 +193,22 @@ def test_half_spectra_are_completed(tmp_path):
     whole = pictures.thon(np.fft.fftshift(power), tmp_path / "a.png", edge=0.5, **LENS)
     half = pictures.thon(power[:, :33], tmp_path / "b.png", edge=0.5, **LENS)
     assert np.abs(opened(whole) - opened(half)).mean() < 1
+
+
+def test_a_fit_that_agrees_nowhere_is_pale(path):
+    pictures.thon(rings(), path, edge=0.5, **LENS, resolution=3.0, side=256)
+    strong = opened(path)[100:200, 140:240].std()
+    pictures.thon(rings(), path, edge=0.5, **LENS, resolution=None, side=256)
+    assert opened(path)[100:200, 140:240].std() < 0.5 * strong
+
+
+def test_thon_rings_in_noise_are_seen(path):
+    rng = np.random.default_rng(3)
+    spectrum = rings() ** 2 * 4 + rng.exponential(1, (512, 512))
+    pictures.thon(
+        spectrum, path, edge=0.5, **(LENS | {"defocus_v": 15000}), resolution=4.0, side=256
+    )
+    assert np.corrcoef(*halves(path))[0, 1] > 0.4
 
 
 @pytest.mark.parametrize("resolution", [None, float("nan"), 0.0, 0.1, 400.0])
@@ -228,6 +268,17 @@ def test_ctf_curve_with_gaps_is_drawn(path, resolution):
     assert pictures.ctf_curve(s, gaps, s, gaps, path, resolution=resolution).exists()
 
 
+def test_peaks_of_ice_beyond_the_rings_set_no_scale(path, tmp_path):
+    s = np.linspace(0.03, 0.4, 300)
+    model = np.sin(np.pi * 0.0197 * 15000 * s**2) ** 2
+    measured = 0.2 * model
+    icy = measured + 5 * (np.abs(s - 0.27) < 0.005)
+    plain = pictures.ctf_curve(s, measured, model, model, path, resolution=4.0)
+    other = pictures.ctf_curve(s, icy, model, model, tmp_path / "icy.png", resolution=4.0)
+    before = slice(None), slice(60, 600)  # of both drawings, up to 5 Å
+    assert np.abs(opened(plain)[before] - opened(other)[before]).mean() < 1
+
+
 @pytest.mark.parametrize(
     "curves",
     [
@@ -258,3 +309,28 @@ def test_matplotlib_comes_late_and_pyplot_never(path):
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["thumbnail", "picks", "spectrum", "thon", "ctf"])
+def test_each_preview_of_a_large_average_is_small_and_quick(path, kind):
+    rng = np.random.default_rng(0)
+    large = rng.poisson(20, (4096, 4096)).astype(np.float32)
+    power = rings() + rng.exponential(1, (512, 512))
+    s = np.linspace(0.03, 0.4, 400)
+    model, points = np.sin(300 * s**2 * np.pi) ** 2, rng.integers(0, 4096, (2, 300))
+    draw = {
+        "thumbnail": lambda: pictures.thumbnail(large, path),
+        "picks": lambda: pictures.thumbnail(large, path, marks=(*points, 200.0)),
+        "spectrum": lambda: pictures.spectrum(large, path, pixel_size=1.0),
+        "thon": lambda: pictures.thon(power, path, edge=0.5, **LENS, resolution=4.0),
+        "ctf": lambda: pictures.ctf_curve(s, model, model, model, path, resolution=4.0),
+    }[kind]
+    draw()  # what is loaded once is no part of it
+    took = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        draw()
+        took.append(time.perf_counter() - begun)
+    assert path.stat().st_size <= png.LIMIT
+    assert min(took) < 0.6  # 0.3 s on a machine that does nothing else

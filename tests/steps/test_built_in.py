@@ -109,6 +109,17 @@ class TestWhatIsFound:
         assert whole[0]["mean_count"] == pytest.approx(TRUTH.mean_count, rel=0.03)
         assert whole[0]["dose_ratio"] == pytest.approx(TRUTH.mean_count / 2.5, rel=0.03)
 
+    def test_the_ice_is_vitreous_and_there_is_no_carbon(self, whole):
+        found = whole[0]
+        assert 0.7 < found["iciness"] < 1.0
+        assert found["ice_ring"] == pytest.approx(1, abs=0.15)
+        assert found["ice_ring_fine"] == pytest.approx(1, abs=0.1)
+        assert 0.8 < found["fibril_band"] < 1.1
+        assert found["carbon_fraction"] == found["dark_fraction"] == 0
+
+    def test_the_thickness_of_the_ice_is_not_known_without_an_empty_hole(self, whole):
+        assert whole[0]["ice_thickness"] is None
+
     def test_picks_lie_in_the_picture_and_are_as_many_as_said(self, whole):
         found, folder = whole
         picks = coordinates.read(folder / found["picks"])
@@ -131,6 +142,20 @@ class TestWhatIsFound:
 
 
 class TestOtherWays:
+    def test_with_an_empty_hole_the_thickness_of_the_ice_is_told(self, tmp_path, recorded_movie):
+        outcome = perform(
+            tmp_path, recorded_movie, UPSTREAM[:4], empty_hole_count=2.5, free_path=3500.0
+        )
+        found = results(outcome)  # 2.5 e/Å² on pixels of 1 Å, behind ice of that free path
+        assert found["ice_thickness"] == pytest.approx(TRUTH.exposure.thickness, abs=60)
+
+    def test_an_empty_hole_that_counts_less_than_the_specimen_is_noted(
+        self, tmp_path, recorded_movie
+    ):
+        outcome = perform(tmp_path, recorded_movie, UPSTREAM[:4], empty_hole_count=1.5)
+        assert results(outcome)["ice_thickness"] is None
+        assert "check empty_hole_count" in " ".join(outcome.runs[-1].notes)
+
     def test_frames_can_be_left_out(self, tmp_path, recorded_movie):
         outcome = perform(tmp_path, recorded_movie, UPSTREAM[:2], first_frame=3, last_frame=6)
         found = results(outcome)
