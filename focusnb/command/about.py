@@ -57,6 +57,8 @@ def _steps(args: argparse.Namespace) -> None:
         step = steps[0]
         print(f"{step.title} ({step.name}, {step.category})\n")
         print(step.help or "")
+        if not step.seen:
+            print("\nNot yet seen running: it is made from what is publicly known of the program.")
         show.table(
             [(p.name, p.show(p.default), p.unit, p.label) for p in step.params],
             ("takes", "default", "unit", "what it is"),

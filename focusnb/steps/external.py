@@ -100,8 +100,9 @@ def program(
     command: a template; `{word}` is replaced by the word's value, a part in [brackets] vanishes
     when a value in it is missing. No shell reads it. Files are handed over as links with simple
     names (`movie.tif`), so that no program stumbles over blanks or quotes. stdin: answers to what
-    the program asks. outputs: which file becomes the product of which word. parse: pure function
-    from the printed text to results. collect: reads results from other files the program wrote.
+    the program asks; a line of which nothing is left vanishes. outputs: which file becomes the
+    product of which word. parse: pure function from the printed text to results. collect: reads
+    results from other files the program wrote.
     adapt: makes further words for the template from the values. suffixes: by word, the endings that
     the program wants for files of another ending, {"movie": {".mrc": ".mrcs"}}. extra: words that
     only `adapt` needs. folder_word: parameter that tells where the program is installed.
@@ -125,11 +126,7 @@ def program(
         }
         where = _find(binary, values.get(folder_word) if folder_word else None, folder_word)
         filled = fill(command, texts)
-        answers = (
-            None
-            if stdin is None
-            else "\n".join(" ".join(fill(line, texts)) for line in stdin.splitlines()) + "\n"
-        )
+        answers = None if stdin is None else _answers(stdin, texts)
         job.log(" ".join([where, *filled[1:]]))
         text = run_command(job, [where, *filled[1:]], folder=folder, name=name, stdin=answers)
         found: dict[str, Any] = dict(parse(text)) if parse else {}
@@ -171,6 +168,12 @@ def fill(template: str, texts: Mapping[str, str | None]) -> list[str]:
         return value
 
     return [WORD.sub(put, part) for part in OPTIONAL.sub(keep, template).split()]
+
+
+def _answers(template: str, texts: Mapping[str, str | None]) -> str:
+    """Give the lines for stdin; one that holds only values that are missing is left out."""
+    lines = [(line, " ".join(fill(line, texts))) for line in template.splitlines()]
+    return "".join(f"{filled}\n" for line, filled in lines if filled or not line.strip())
 
 
 def _texts(
