@@ -1,11 +1,10 @@
 """Motion correction against other programs: the same movies, settings, outputs and threads.
 
     make bench BENCH="motion"
-    make bench BENCH="motion --thin thin_settle.tif thin_walk.tif --runs 3"
+    make bench BENCH="motion --micrograph epu2.9_example.mrc --runs 3"
 
-Movies are made by movies.py (into benchmarks/out, once) and have known local motion. `--thin` takes movies
-whose frames are counted from a real micrograph that moves by whole pixels; beside each lies its truth,
-JSON with `shifts` ([x, y] per frame in Å), `pixel_size`, `dose_per_frame` and `limit_px`.
+Movies are made by movies.py (into benchmarks/out, once) and have known local motion. With a real micrograph
+others are counted from it (counted.py).
 """
 
 import argparse
@@ -16,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import counted
 import numpy as np
 import peers
 from movies import Plan, write
@@ -41,7 +41,7 @@ def made(name: str, plan: Plan, **how: object) -> tuple[Case, np.ndarray]:
 
 
 def thin(movie: Path) -> tuple[Case, np.ndarray, float]:
-    """A movie that is given with its truth, and the limit that counting sets."""
+    """A movie that was counted from a micrograph, its truth, and the limit that counting sets."""
     truth = json.loads(movie.with_suffix(".json").read_text())
     shifts = np.array(truth["shifts"]) / truth["pixel_size"]
     case = Case(movie.absolute(), truth["pixel_size"], truth["dose_per_frame"], len(shifts))
@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> Iterator[str]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--thin", type=Path, nargs="*", default=[], help="movies with their truth")
+    parser.add_argument("--micrograph", type=Path, help="the real micrograph epu2.9_example.mrc")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", choices=["local", "whole", "thin", "large", "loss"], nargs="*")
     args = parser.parse_args(arguments)
@@ -143,8 +143,8 @@ def main(arguments: list[str] | None = None) -> Iterator[str]:
     )
     alternating(warm, 1, programs)  # files come into memory, loops are compiled
     yield (
-        f"Made with `make bench BENCH=motion` on {platform.processor() or platform.machine()},"
-        f" {peers.THREADS} threads, medians of {args.runs} alternating runs."
+        f"{platform.processor() or platform.machine()}, {peers.THREADS} threads, medians of"
+        f" {args.runs} alternating runs."
     )
     yield ""
     yield HEAD
@@ -156,10 +156,12 @@ def main(arguments: list[str] | None = None) -> Iterator[str]:
     if wanted("whole"):
         case, truth = made("k2", usual, patches=1)
         yield from lines("the same, whole frames", case, truth, args.runs, programs)
-    if wanted("thin"):
-        for movie in args.thin:
-            case, truth, limit = thin(movie)
-            what = f"{movie.stem}, {case.frames} × 4k, limit {limit:.3f} px"
+    if wanted("thin") and args.micrograph:
+        for kind in counted.REACH:
+            case, truth, limit = thin(
+                counted.write(args.micrograph, OUT / "thin" / f"{kind}.tif", kind)
+            )
+            what = f"counted from the real micrograph, {kind}: {case.frames} × 4k, limit {limit:.3f} px"
             yield from lines(what, case, truth, args.runs, programs)
     if wanted("large"):
         plan = Plan(frames=80, dose_per_frame=0.5, super_resolution=2)
