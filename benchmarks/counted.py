@@ -49,8 +49,9 @@ def write(micrograph: Path, movie: Path, kind: str) -> Path:
     rng = np.random.default_rng(list(REACH).index(kind))
     way = places(kind, rng)
     low, high = way.min(axis=0), way.max(axis=0)
-    height, width = (
-        n - int(b - a) for n, a, b in zip(picture.shape, low[::-1], high[::-1], strict=True)
+    height, width = (  # even: RELION asks for that
+        (n - int(b - a)) // 2 * 2
+        for n, a, b in zip(picture.shape, low[::-1], high[::-1], strict=True)
     )
     movie.parent.mkdir(parents=True, exist_ok=True)
     with tifffile.TiffWriter(movie) as file:

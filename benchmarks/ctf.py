@@ -30,7 +30,7 @@ def corrected(**how: object) -> tuple[np.ndarray, object]:
         for frame in frames:
             frame[y : y + h, x : x + w] = np.median(frame)
     found = motion.estimate(frames, pixel_size=1.0, workers=2)
-    shifts = found.shifts if found.quality > motion.NOISE_PEAK else np.zeros((len(frames), 2))
+    shifts = found.shifts if found.seen else np.zeros((len(frames), 2))
     return motion.correct(frames, shifts, pixel_size=1.0, workers=2).average, made.truth.exposure
 
 

@@ -92,8 +92,8 @@ def power_spectrum(
     if not shape:
         raise BadData("there is no picture to make a spectrum of")
     pixel = pixel_size * side / box
-    flat = total / tiles / _course(total / tiles, pixel, low)
-    half = np.concatenate([flat, _other_half(flat)], axis=1)
+    flat = total / tiles / course(total / tiles, pixel, low)
+    half = np.concatenate([flat, other_half(flat)], axis=1)
     return Spectrum(np.fft.fftshift(half).astype(np.float32), pixel, tiles)
 
 
@@ -110,8 +110,8 @@ def _pictures(given: ArrayLike | Iterable[ArrayLike]) -> Iterable[ArrayLike]:
 def _tiles(picture: Array, side: int) -> Iterator[Array]:
     """Tiles that overlap by half; a picture smaller than a tile is one."""
     rows, columns = (min(side, n) for n in picture.shape)
-    for y in _starts(picture.shape[0], rows):
-        for x in _starts(picture.shape[1], columns):
+    for y in starts(picture.shape[0], rows):
+        for x in starts(picture.shape[1], columns):
             yield picture[y : y + rows, x : x + columns]
 
 
@@ -130,7 +130,7 @@ def _power(tile: Array, side: int, box: int) -> NDArray:
     return f.real**2 + f.imag**2
 
 
-def _starts(length: int, side: int) -> list[int]:
+def starts(length: int, side: int) -> list[int]:
     """First pixels of tiles that overlap by about half and reach both ends."""
     count = int(np.ceil((length - side) / (side / 2))) + 1
     return [int(n) for n in np.linspace(0, length - side, count)]
@@ -143,7 +143,7 @@ def taper(n: int) -> NDArray:
     return np.sin(0.5 * np.pi * np.minimum(edge, 1)) ** 2
 
 
-def _course(power: NDArray, pixel: float, low: float) -> NDArray:
+def course(power: NDArray, pixel: float, low: float) -> NDArray:
     """Smooth radial course of the power: a polynomial of its logarithm beyond 1/(1.5·low)."""
     box = power.shape[0]
     s = fourier.frequencies((box, box), pixel)
@@ -158,7 +158,7 @@ def _course(power: NDArray, pixel: float, low: float) -> NDArray:
     return np.exp(poly(held))
 
 
-def _other_half(half: NDArray) -> NDArray:
+def other_half(half: NDArray) -> NDArray:
     """The columns that a half spectrum of even side leaves out, from F(−s) = F(s)*."""
     return np.roll(half[::-1, -2:0:-1], 1, axis=0)
 

@@ -88,3 +88,44 @@ def error(shifts, truth):
     difference = np.asarray(shifts) - truth
     difference = difference - difference.mean(0)
     return float(np.sqrt((difference**2).sum(1).mean()))
+
+
+def tilted(
+    rng,
+    shape=(1400, 1400),
+    *,
+    pixel_size=1.5,
+    defocus=15000.0,
+    angle=0.0,
+    axis=0.0,
+    astigmatism=0.0,
+    defocus_angle=0.0,
+    step=100.0,
+):
+    """A tilted specimen in electrons: its parts are at many defocus values, blended in between.
+
+    Each scatterer is seen through the lens at its own height; towards (−sin, cos) of the axis the
+    underfocus grows.
+    """
+    s = fourier.frequencies(shape, pixel_size)
+    sy, sx = fourier.frequency_grid(shape, pixel_size)
+    azimuth = np.arctan2(sy, sx + 0 * sy)
+    envelope = (1 / (1 + (s * 30) ** 2) + 0.05) * np.exp(-15 * s**2)
+    field = rng.standard_normal(shape)
+    y, x = (v - (n - 1) / 2 for v, n in zip(np.indices(shape), shape, strict=True))
+    a, steep = np.deg2rad(axis), np.tan(np.deg2rad(angle))
+    level = steep * (y * np.cos(a) - x * np.sin(a)) * pixel_size / step
+    total = np.zeros(s.shape, complex)
+    for n in range(int(np.floor(level.min())), int(np.floor(level.max())) + 2):
+        lens = ctf.transfer(
+            s,
+            azimuth,
+            defocus_u=defocus + n * step + astigmatism / 2,
+            defocus_v=defocus + n * step - astigmatism / 2,
+            defocus_angle=defocus_angle,
+            voltage=300,
+        )
+        total += np.fft.rfft2(np.clip(1 - np.abs(level - n), 0, 1) * field) * lens
+    seen = np.fft.irfft2(total * envelope, s=shape)
+    electrons = 30 * pixel_size**2 * (1 + 0.06 * seen / seen.std())
+    return rng.poisson(np.clip(electrons, 0, None)).astype(np.float32)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from contracts.steps import perform, results
+from kernels import made
 
 from focusnb import formats, simulate
 
@@ -14,10 +15,12 @@ def measured(tmp_path):
     """A function: picture, words -> results and notes of the step."""
 
     def run(picture, **words):
-        path = formats.write(tmp_path / "picture.mrc", picture, pixel_size=1.0)
+        pixel_size = words.get("pixel_size", 1.0)
+        path = formats.write(tmp_path / "picture.mrc", picture, pixel_size=pixel_size)
+        home = tmp_path / f"home{len(list(tmp_path.iterdir()))}"
         outcome = perform(
-            tmp_path / "home", path, ["prepare", "motion", "ctf"], gain=None, defects=None,
-            gain_corrected=True, **EVERYTHING | words,
+            home, path, ["prepare", "motion", "ctf"], gain=None, defects=None, gain_corrected=True,
+            **EVERYTHING | words,
         )  # fmt: skip
         assert outcome.state == "done", outcome.message
         return results(outcome), " ".join(note for run in outcome.runs for note in run.notes)
@@ -79,3 +82,35 @@ def test_groups_need_a_movie(measured):
     assert "ctf_dose = 4 needs" in notes
     assert "the CTF is that of the average" in notes
     assert found["defocus"] is not None
+
+
+def test_a_tilt_is_measured_and_the_rings_are_brought_together(measured):
+    picture = made.tilted(
+        np.random.default_rng(4), (1400, 1400), defocus=20000.0, angle=40.0, axis=25.0
+    )
+    words = {"pixel_size": 1.5, "ctf_box": 512}
+    plain, _ = measured(picture, **words)
+    found, _ = measured(picture, measure_tilt=True, **words)
+    assert found["specimen_tilt"] == pytest.approx(40, abs=3)
+    assert found["specimen_tilt_axis"] == pytest.approx(25, abs=5)
+    assert 0 < found["specimen_tilt_error"] < 3
+    assert found["defocus"] == pytest.approx(20000, abs=150)
+    assert found["ctf_score"] > plain["ctf_score"]
+    assert found["ctf_resolution"] < plain["ctf_resolution"]
+    assert plain["specimen_tilt"] is None
+
+
+def test_no_tilt_is_said_where_none_can_be_told(measured):
+    picture, _ = simulate.micrograph(size=1024, seed=2, defocus=15000, astigmatism=100)
+    found, notes = measured(picture, measure_tilt=True, measure_thickness=True)
+    assert found["specimen_tilt"] == 0
+    assert found["specimen_tilt_axis"] is None
+    assert "cannot be told from none" in notes
+    assert found["specimen_thickness"] is None
+
+
+def test_nothing_is_measured_on_rings_that_are_not_trusted(measured):
+    noise = np.random.default_rng(1).poisson(40, (768, 768)).astype(np.float32)
+    found, _ = measured(noise, measure_tilt=True, measure_thickness=True)
+    assert found["specimen_tilt"] is None
+    assert found["specimen_thickness"] is None
