@@ -10,14 +10,15 @@ and in how the resolution is defined; the search is exhaustive, in sectors of th
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from focusnb.errors import BadData
+from focusnb.kernels import equiphase
 from focusnb.kernels.lens import Lens, chi, defocus_at, transfer, wavelength
-from focusnb.kernels.rings import Errors, Rings
+from focusnb.kernels.rings import Defocus, Errors, Rings
 from focusnb.kernels.spectrum import Spectrum, power_spectrum
 
 __all__ = [
@@ -34,9 +35,9 @@ __all__ = [
     "wavelength",
 ]
 
-SIGNIFICANT = 6.5  # sd of the search's scores; the best of pure noise reaches 6
-CLEAR = 0.1  # score that pure noise does not reach (measured: 0.07)
-EDGE = 100.0  # Å: nearer to the end of the search range the best may lie outside of it
+SEEN = 6.5  # sd of noise; the best of a search in pure noise stays below (see the tests)
+EDGE = 100.0  # Å, or a tenth of the search: nearer to its end the best may lie outside of it
+FARTHEST = 1e6  # Å
 DIRECTIONS = 0.5  # of all, in which rings are to be seen
 
 
@@ -50,15 +51,13 @@ class Fit:
     phase_shift: float  # degrees, of a phase plate
     score: float  # correlation of rings and fit between the limits, 1 is perfect
     resolution: float | None  # Å, up to where rings and fit agree; None when they nowhere do
-    spectrum: Spectrum  # 2D, background subtracted, for the Thon picture
+    spectrum: Spectrum  # 2D, divided by its smooth course, for the Thon picture
     frequencies: NDArray  # 1/Å, of the curves below
     profile: NDArray  # rings averaged along equal phase, 0 … 1
     model: NDArray  # CTF² at the mean defocus
     quality: NDArray  # local correlation of both
     errors: Errors  # standard errors
-    doubts: tuple[
-        str, ...
-    ] = ()  # why the values are not to be believed, for people; empty if they are
+    doubts: tuple[str, ...] = ()  # sentences: why the values are not to be believed
 
     @property
     def astigmatism(self) -> float:
@@ -98,7 +97,7 @@ def fit(
     voltage : kV
     spherical_aberration : mm
     amplitude_contrast : fraction
-    box : side of the spectrum, pixels
+    box : side of the spectrum, pixels; large pictures get a larger one
     low, high : resolution limits of the fit, Å; agreement is looked for as far as high / 1.3
     defocus_low, defocus_high : limits of the search, Å
     phase_shift : degrees; a pair asks for a search between both
@@ -112,7 +111,6 @@ def fit(
     BadData
         When the picture is not finite, constant or too small, or the limits contradict it.
     """
-    _check(low, high, defocus_low, defocus_high, spherical_aberration, amplitude_contrast)
     made = power_spectrum(
         picture, pixel_size=pixel_size, box=box, low=low, high=high, workers=workers
     )
@@ -146,60 +144,85 @@ def fit_spectrum(
     restraint: float | None = None,
 ) -> Fit:
     """As `fit`, of a spectrum that is there already, such as that of a tilted specimen."""
-    _check(low, high, defocus_low, defocus_high, spherical_aberration, amplitude_contrast)
-    rings = Rings(spectrum, Lens(voltage, spherical_aberration, amplitude_contrast), low, high)
-    between = phase_shift if isinstance(phase_shift, tuple) else None
-    phases = np.arange(between[0], between[1] + 1e-6, 10.0) if between else np.array([phase_shift])
     limits = (defocus_low, defocus_high)
-    start, significance = rings.search(*limits, phases=phases, known=astigmatism)
-    found = rings.refine(start, limits, phases=between, known=astigmatism is not None)
-    errors = rings.errors(found, phases=between is not None)
-    if restraint is not None and astigmatism is None:  # as if that was known of it beforehand
-        sure = restraint**2 / (restraint**2 + errors.astigmatism**2)
-        found = replace(found, astigmatism=found.astigmatism * sure)
-    s, profile, model, quality = rings.curves(found)
-    score = rings.score(found)
-    seen = significance > SIGNIFICANT or score > CLEAR
-    resolution = _resolution(s, quality) if seen else None
+    between = None if np.isscalar(phase_shift) else tuple(float(one) for one in phase_shift)
+    _check(spectrum, voltage, spherical_aberration, amplitude_contrast, low, high)
+    _check_search(limits, between, astigmatism, restraint)
+    if between and between[0] == between[1]:
+        phase_shift, between = between[0], None
+    rings = Rings(spectrum, Lens(voltage, spherical_aberration, amplitude_contrast), low, high)
+    phases = np.arange(between[0], between[1] + 1e-6, 10.0) if between else np.array([phase_shift])
+    known = astigmatism is not None
+    start = rings.search(*limits, phases=phases, known=astigmatism, restraint=restraint)
+    found = rings.refine(start, limits, phases=between, known=known, restraint=restraint)
+    lines = equiphase.curves(rings, found)
+    seen = rings.strength(found) > SEEN
+    resolution = _resolution(lines.frequencies, lines.quality) if seen else None
+    doubts = _doubts(seen, resolution, rings.directions(found), found, limits, between)
     return Fit(
         defocus_u=found.mean + found.astigmatism / 2,
         defocus_v=found.mean - found.astigmatism / 2,
         defocus_angle=found.angle,
         phase_shift=found.phase_shift,
-        score=score,
+        score=rings.score(found),
         resolution=resolution,
         spectrum=spectrum,
-        frequencies=s,
-        profile=profile,
-        model=model,
-        quality=quality,
-        errors=errors,
-        doubts=tuple(_doubts(seen, resolution, rings.directions(found), found.mean, limits)),
+        frequencies=lines.frequencies,
+        profile=lines.profile,
+        model=lines.model,
+        quality=lines.quality,
+        errors=rings.errors(found, phases=between is not None, known=known),
+        doubts=tuple(doubts),
     )
 
 
 def _check(
-    low: float, high: float, defocus_low: float, defocus_high: float, cs: float, contrast: float
+    spectrum: Spectrum, voltage: float, cs: float, contrast: float, low: float, high: float
 ) -> None:
-    """Raise BadData when the limits of a fit, or what is told of the lens, cannot be."""
-    if not 0 < high < low:
+    """Raise BadData when what is told of the lens, or the limits of the fit, cannot be."""
+    if not 0 < high < low < np.inf:
         raise BadData(f"the fit's limits are {low} and {high} Å; the first must be the larger one")
-    if not defocus_low < defocus_high:
-        raise BadData(f"defocus is searched from {defocus_low} to {defocus_high} Å: nothing")
     if not 0 <= contrast < 1:
         raise BadData(
             f"the amplitude contrast is {contrast}; it is a fraction, 0.07 for most specimens"
         )
     if not 0 <= cs <= 20:
-        raise BadData(f"the spherical aberration is {cs} mm; it is 0 to 8 mm")
+        raise BadData(f"the spherical aberration is {cs} mm; it is 0 to 20 mm")
+    if not 10 <= voltage <= 10000:
+        raise BadData(f"the voltage is {voltage} kV; microscopes have 40 to 1000 kV")
+
+
+def _check_search(
+    limits: tuple[float, float],
+    phases: tuple[float, ...] | None,
+    astigmatism: tuple[float, float] | None,
+    restraint: float | None,
+) -> None:
+    """Raise BadData when the limits of the search cannot be."""
+    if not 0 <= limits[0] < limits[1] <= FARTHEST:
+        raise BadData(
+            f"defocus is searched from {limits[0]} to {limits[1]} Å: nothing; underfocus is positive,"
+            f" and {FARTHEST:.0f} Å is the largest"
+        )
+    if phases is not None and not (len(phases) == 2 and -360 <= phases[0] <= phases[1] <= 360):
+        raise BadData(f"the phase shift is searched from {' to '.join(map(str, phases))}°: nothing")
+    if astigmatism is not None and not (
+        np.isfinite(astigmatism).all() and 0 <= astigmatism[0] < FARTHEST
+    ):
+        raise BadData(
+            f"the known astigmatism is {astigmatism[0]} Å at {astigmatism[1]}°; it is 0 or more"
+        )
+    if restraint is not None and not 0 < restraint < np.inf:
+        raise BadData(f"the usual astigmatism is {restraint} Å; it is above 0")
 
 
 def _doubts(
     seen: bool,
     resolution: float | None,
     directions: float,
-    mean: float,
+    found: Defocus,
     limits: tuple[float, float],
+    phases: tuple[float, ...] | None,
 ) -> Iterator[str]:
     """Why a fit is not to be believed."""
     if not seen:
@@ -211,19 +234,30 @@ def _doubts(
             f"rings are seen in {directions:.0%} of all directions only: the picture is blurred"
             " in the others, as by drift"
         )
-    if min(mean - limits[0], limits[1] - mean) < EDGE:
+    near = min(EDGE, (limits[1] - limits[0]) / 10)
+    if min(found.mean - limits[0], limits[1] - found.mean) < near:
         yield (
             f"the defocus lies at the edge of the search, {limits[0]:.0f} to {limits[1]:.0f} Å:"
             " look at defocus_low and defocus_high"
+        )
+    if (
+        phases
+        and phases[1] - phases[0] < 180
+        and min(found.phase_shift - phases[0], phases[1] - found.phase_shift) < 1
+    ):
+        yield (
+            f"the phase shift lies at the edge of the search, {phases[0]:.0f} to {phases[1]:.0f}°:"
+            " look at phase_shift_low and phase_shift_high"
         )
 
 
 def _resolution(s: NDArray, quality: NDArray) -> float | None:
     """Where rings and fit cease to agree, Å; None when they never agreed.
 
-    The rule of CTFFIND4: the correlation falls below 0.5 after it was above 0.66 for more than
-    three points, or below 0.1 after it was above that for more than three points. Without any
-    point above 0.5 there is no agreement at all.
+    The rule of CTFFIND4, for curves that are not scaled between extrema as its are: the
+    correlation falls below 0.5 after it was above 0.66 for more than three points, or below 0.1
+    after it was above that for more than three points. Without any point above 0.5 there is no
+    agreement at all.
     """
     above_low = above_high = 0
     last = len(s) - 1

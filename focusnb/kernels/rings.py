@@ -14,7 +14,7 @@ import scipy  # its parts take long to load: that happens when one is first used
 from numpy.typing import NDArray
 
 from focusnb.errors import BadData
-from focusnb.kernels.lens import Lens, defocus_at, wavelength
+from focusnb.kernels.lens import Lens, defocus_at
 from focusnb.kernels.spectrum import Spectrum, polar, taper
 
 SECTORS = 60  # 3° each: the defocus changes by at most a twentieth of the astigmatism across one
@@ -43,12 +43,12 @@ class Defocus:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Standard errors of a fit."""
+    """Standard errors of a fit, near the right hypothesis: what a wrong one would be, they cannot tell."""
 
     defocus: float  # Å, of the mean
-    astigmatism: float  # Å
-    angle: float  # degrees
-    phase_shift: float = 0.0  # degrees; 0 when it was not fitted
+    astigmatism: float | None  # Å; None when it was known
+    angle: float | None  # degrees
+    phase_shift: float | None  # degrees; None when it was not fitted
 
 
 class Rings:
@@ -62,18 +62,22 @@ class Rings:
         self.spacing = spacing
         self.window = max(5, round(np.sqrt(2) / low / spacing))  # as wide as CTFFIND4's box
         arc = int(np.ceil(np.pi * last / SECTORS))
-        self.visible = visibility(FINENESS)
+        # a picture smaller than a tile has fewer points of its own, and smears more
+        self.visible = visibility(FINENESS / np.sqrt(spectrum.filled))
         self.values, self.azimuth = polar(spectrum, SECTORS, self.s, arc)
         self.fitted = int(np.searchsorted(self.s, 1 / high, side="right"))
         if self.fitted < 16:
             raise BadData(f"between {low} and {high} Å the spectrum has {self.fitted} points only")
         without_spots = np.minimum(self.values, self._highest())
-        rings = self._flat(without_spots[:, : self.fitted]) * self._trust(without_spots)
+        rings = self.flat(without_spots[:, : self.fitted]) * self._trust(without_spots)
         self.rings = np.clip(rings, *np.percentile(rings, [0.1, 99.9]))
+        # what a sector has of points of its own, at each frequency
+        own = np.pi * self.s[: self.fitted] / spacing / SECTORS
+        self.own = np.minimum(own, 1.0) * spectrum.filled
         # independent points grow with the radius
         self.weight = self.s[: self.fitted] * np.exp(-20 * self.s[: self.fitted] ** 2)
 
-    def _flat(self, values: NDArray) -> NDArray:
+    def flat(self, values: NDArray) -> NDArray:
         """Values minus their running mean along the frequency (the last axis)."""
         return values - scipy.ndimage.uniform_filter1d(values, self.window, mode="nearest")
 
@@ -91,7 +95,7 @@ class Rings:
         Hexagonal ice at 3.90, 3.67 and 3.44 Å looks like Thon rings of 6000 Å defocus. Coarser
         than ICE nothing is touched: there the rings themselves vary most.
         """
-        height = np.sqrt((self._flat(values) ** 2).mean(0))
+        height = np.sqrt((self.flat(values) ** 2).mean(0))
         level = scipy.ndimage.uniform_filter1d(height, 3, mode="nearest")
         wide = 2 * round(BAND / self.spacing / 2) + 1
         usual = scipy.ndimage.median_filter(level, wide, mode="reflect")
@@ -104,23 +108,43 @@ class Rings:
         s = self.s[: self.fitted]
         rings = -np.cos(2 * self.lens.phase(s, defocus[:, None], phase_shift))
         fine = self.spacing * self._density(s, defocus)  # rings per point
-        return self._flat(rings * np.interp(fine, FINENESS, self.visible, right=0.0))
+        return self.flat(rings * np.interp(fine, FINENESS, self.visible, right=0.0))
 
     def _density(self, s: NDArray, defocus: NDArray) -> NDArray:
         return self.lens.rings_per_frequency(s, defocus[:, None])
 
-    def search(
-        self, low: float, high: float, *, phases: NDArray, known: tuple[float, float] | None = None
-    ) -> tuple[Defocus, float]:
-        """Best hypothesis on a grid, and how far it stands above the others (sd of the scores).
+    def _noise(self) -> float:
+        """Variance that pure noise of the rings' power gives to product / √norm."""
+        power = (self.rings**2).mean(0) / self.own
+        return float((power * self.weight**2).sum() / self.weight.sum()) * SMEARED**2
 
-        known: astigmatism and its angle, Å and degrees, when they need not be searched.
+    def strength(self, found: Defocus) -> float:
+        """How far the rings stand above what noise of the same power gives, sd."""
+        expected = self._expected(self.in_sectors(found), found.phase_shift)
+        s = self.s[: self.fitted]
+        noise = ((self.rings * expected) ** 2).sum(0) @ (s**2 / self.own)
+        return float((self.rings * expected).sum(0) @ s / np.sqrt(max(noise, 1e-30)) / SMEARED)
+
+    def search(
+        self,
+        low: float,
+        high: float,
+        *,
+        phases: NDArray,
+        known: tuple[float, float] | None = None,
+        restraint: float | None = None,
+    ) -> Defocus:
+        """Best hypothesis on a grid.
+
+        known: astigmatism and its angle, Å and degrees, when they need not be searched. restraint:
+        Å, the astigmatism that is usual.
         """
         tried = [known] if known else TRIED
         reach = int(np.ceil(max(a for a, _ in tried) / 2 / STEP))
         means = np.arange(low, high + STEP, STEP)
         table = np.maximum(low + STEP * np.arange(-reach, len(means) + reach), 0.0)
-        best, best_score, significance = Defocus(low), -np.inf, 0.0
+        best, most = Defocus(low), -np.inf
+        noise = self._noise()
         for phase in phases:
             expected = self._expected(table, phase)
             products = (self.rings * self.weight) @ expected.T
@@ -129,13 +153,11 @@ class Rings:
                 offsets = defocus_at(self.azimuth, astigmatism, -astigmatism, angle) / 2
                 score = _scores(products, norms, np.rint(offsets / STEP).astype(int), reach)
                 i = int(np.argmax(score))
-                if score[i] > best_score:
-                    best_score = float(score[i])
+                worth = _worth(float(score[i]), noise, astigmatism, restraint)
+                if worth > most:
+                    most = worth
                     best = Defocus(float(means[i]), astigmatism, _half_turn(angle), float(phase))
-                    middle = np.median(score)
-                    spread = 1.4826 * np.median(np.abs(score - middle))
-                    significance = float((score[i] - middle) / max(spread, 1e-30))
-        return best, significance
+        return best
 
     def refine(
         self,
@@ -144,39 +166,42 @@ class Rings:
         *,
         phases: tuple[float, float] | None = None,
         known: bool = False,
+        restraint: float | None = None,
     ) -> Defocus:
         """The best hypothesis near `start`, twice: with all rings alike, then weighted by how well
         they are seen at each frequency.
 
         limits: of the mean defocus, Å.  phases: of the phase shift, degrees; None leaves it as it is.
-        known: the astigmatism stays as it is.
+        known: the astigmatism stays as it is. restraint: Å, the astigmatism that is usual.
         """
-        found = self._climb(start, limits, phases, known)
+        found = self._climb(start, limits, phases, known, restraint)
         seen, norm = self._products(found)
         width = 2 * self.window
         smooth = scipy.ndimage.uniform_filter1d
         height = smooth(seen, width) / np.maximum(smooth(norm, width), 1e-30)
         if (height > 0).any():
             self.weight = self.s[: self.fitted] * np.maximum(height, 0) / height.max()
-            found = self._climb(found, limits, phases, known)
+            found = self._climb(found, limits, phases, known, restraint)
         return found
 
     def _products(self, hypothesis: Defocus) -> tuple[NDArray, NDArray]:
         """Sums over sectors of rings × expected and expected², at each frequency."""
-        expected = self._expected(self._in_sectors(hypothesis), hypothesis.phase_shift)
+        expected = self._expected(self.in_sectors(hypothesis), hypothesis.phase_shift)
         return (self.rings * expected).sum(0), (expected**2).sum(0)
 
-    def _in_sectors(self, h: Defocus) -> NDArray:
+    def in_sectors(self, h: Defocus) -> NDArray:
+        """Defocus in the middle of each sector, Å."""
         half = h.astigmatism / 2
         return defocus_at(self.azimuth, h.mean + half, h.mean - half, h.angle)
 
-    def errors(self, found: Defocus, *, phases: bool) -> Errors:
+    def errors(self, found: Defocus, *, phases: bool, known: bool) -> Errors:
         """Standard errors of a hypothesis, from how its rings change with it and what they leave.
 
         The noise at each frequency is what the fit leaves there. Sectors are counted as independent
         only as far as the spectrum has points of its own in them.
         """
-        steps = {"mean": 20.0, "along": 20.0, "across": 20.0} | ({"phase": 2.0} if phases else {})
+        steps = {"mean": 20.0} | ({} if known else {"along": 20.0, "across": 20.0})
+        steps |= {"phase": 2.0} if phases else {}
 
         def rings(change: dict[str, float]) -> NDArray:
             return self._expected(*self._changed(found, change))
@@ -188,30 +213,32 @@ class Rings:
             smooth(product, self.window) / np.maximum(smooth(norm, self.window), 1e-9), 0
         )
         left = smooth(((self.rings - height * expected) ** 2).mean(0), self.window)
-        own = np.minimum(np.pi * self.s[: self.fitted] / self.spacing / SECTORS, 1.0)
         slopes = [
             height * (rings({name: step}) - rings({name: -step})) / (2 * step)
             for name, step in steps.items()
         ]
-        weight = own / np.maximum(left, 1e-30)
+        weight = self.own / np.maximum(left, 1e-30)
         information = np.array([[(a * b * weight).sum() for a in slopes] for b in slopes])
         size = np.sqrt(np.maximum(np.diag(information), 1e-30))
         covariance = np.linalg.pinv(information / size / size[:, None]) / size / size[:, None]
         sd = np.sqrt(np.maximum(np.diag(covariance), 0)) * SMEARED
-        turned = np.rad2deg(sd[2] / max(found.astigmatism, sd[2])) / 2
-        return Errors(float(sd[0]), float(sd[1]), float(turned), float(sd[3]) if phases else 0.0)
+        told = dict(zip(steps, (float(one) for one in sd), strict=True))
+        angle = None
+        if not known:
+            angle = np.rad2deg(told["across"] / max(found.astigmatism, told["across"])) / 2
+        return Errors(told["mean"], told.get("along"), angle, told.get("phase"))
 
     def _changed(self, h: Defocus, change: dict[str, float]) -> tuple[NDArray, float]:
         """Defocus in each sector, and phase shift, of a hypothesis that is changed a little."""
         turned = 2 * (self.azimuth - np.deg2rad(h.angle))
-        defocus = self._in_sectors(h) + change.get("mean", 0.0)
+        defocus = self.in_sectors(h) + change.get("mean", 0.0)
         defocus = defocus + change.get("along", 0.0) / 2 * np.cos(turned)
         defocus = defocus + change.get("across", 0.0) / 2 * np.sin(turned)
         return defocus, h.phase_shift + change.get("phase", 0.0)
 
     def directions(self, found: Defocus) -> float:
         """Part of the directions, 0 … 1, in which the rings are seen."""
-        expected = self._expected(self._in_sectors(found), found.phase_shift)
+        expected = self._expected(self.in_sectors(found), found.phase_shift)
         product = (self.rings * expected * self.weight).sum(1)
         norm = (expected**2 * self.weight).sum(1)
         height = scipy.ndimage.uniform_filter1d(product, 5, mode="wrap") / np.maximum(
@@ -225,6 +252,7 @@ class Rings:
         limits: tuple[float, float],
         phases: tuple[float, float] | None,
         known: bool,
+        restraint: float | None,
     ) -> Defocus:
         from scipy.optimize import minimize
 
@@ -237,17 +265,21 @@ class Rings:
             u, v = (along, across) if known else x[-2:]
             angle = np.rad2deg(np.arctan2(v, u)) / 2
             mean = float(np.clip(x[0], *limits))
-            phase = float(np.clip(x[1] / 10, *phases)) if phases else start.phase_shift
+            phase = _between(x[1] / 10, *phases) if phases else start.phase_shift
             return Defocus(mean, float(np.hypot(u, v)), _half_turn(angle), phase)
 
+        noise = self._noise()
+
         def cost(x: NDArray) -> float:
-            product, norm = self._products(hypothesis(x))
-            return -float(product @ self.weight / np.sqrt(max(norm @ self.weight, 1e-30)))
+            tried = hypothesis(x)
+            product, norm = self._products(tried)
+            score = float(product @ self.weight / np.sqrt(max(norm @ self.weight, 1e-30)))
+            return -_worth(score, noise, tried.astigmatism, restraint)
 
         simplex = np.array(
             [x] + [np.add(x, 60.0 * (np.arange(len(x)) == k)) for k in range(len(x))]
         )
-        options = {"initial_simplex": simplex, "xatol": 0.5, "fatol": 1e-9, "maxfev": 250}
+        options = {"initial_simplex": simplex, "xatol": 0.5, "fatol": 1e-4, "maxfev": 250}
         return hypothesis(minimize(cost, x, method="Nelder-Mead", options=options).x)
 
     def score(self, hypothesis: Defocus) -> float:
@@ -256,37 +288,6 @@ class Rings:
         s = self.s[: self.fitted]
         power = (self.rings**2).sum(0)
         return float(product @ s / np.sqrt((norm @ s) * (power @ s)))
-
-    def curves(self, found: Defocus) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-        """Frequencies, rings averaged along equal phase, CTF² and the local correlation of both.
-
-        With astigmatism a ring is an ellipse; each sector is therefore read at the frequency where
-        its phase is that of the mean defocus (Rohou & Grigorieff 2015, equiphase averaging). The
-        correlation is taken in a window of 1.5 rings, at least 12 points.
-        """
-        profile = np.zeros(self.s.size)
-        for values, defocus in zip(self.values, self._in_sectors(found), strict=True):
-            profile += np.interp(self._same_phase(found.mean, defocus), self.s, values)
-        profile /= len(self.values)
-        phase = self.lens.phase(self.s, found.mean, found.phase_shift)
-        model = np.sin(phase) ** 2
-        flat = self._flat(profile)
-        expected = self._flat(model)
-        density = self.lens.rings_per_frequency(self.s, found.mean) * self.spacing
-        half = np.clip(np.rint(0.75 / np.maximum(density, 1e-9)), 6, len(self.s)).astype(int)
-        quality = np.array([_correlation(flat, expected, i, h) for i, h in enumerate(half)])
-        low, high = np.percentile(flat, [1, 99])
-        return self.s, np.clip((flat - low) / max(high - low, 1e-30), 0, 1), model, quality
-
-    def _same_phase(self, mean: float, defocus: float) -> NDArray:
-        """Frequencies at which the phase with `defocus` is that with `mean` at self.s."""
-        lam, cs = wavelength(self.lens.voltage), self.lens.spherical_aberration * 1e7
-        u = self.s**2
-        target = u * mean - 0.5 * lam**2 * cs * u**2  # = v·defocus − ½λ²Cs·v², solved for v
-        root = np.maximum(defocus**2 - 2 * lam**2 * cs * target, 0)
-        if defocus <= 0:
-            return self.s
-        return np.sqrt(np.maximum(2 * target / (defocus + np.sqrt(root)), 0))
 
 
 def visibility(fineness: NDArray) -> NDArray:
@@ -311,12 +312,17 @@ def _scores(products: NDArray, norms: NDArray, offsets: NDArray, reach: int) -> 
     return total / np.sqrt(np.maximum(norm, 1e-6 * norm.max()))
 
 
-def _correlation(a: NDArray, b: NDArray, i: int, half: int) -> float:
-    """Correlation of both curves within `half` points of point i."""
-    part = slice(max(0, i - half), i + half + 1)
-    x, y = a[part] - a[part].mean(), b[part] - b[part].mean()
-    norm = np.sqrt((x @ x) * (y @ y))
-    return float(x @ y / norm) if norm > 0 else 0.0
+def _worth(score: float, noise: float, astigmatism: float, restraint: float | None) -> float:
+    """Logarithm of the likelihood of a score, and of its astigmatism when that is usually small."""
+    usual = 0.0 if restraint is None else (astigmatism / restraint) ** 2
+    return (score * abs(score) / noise - usual) / 2
+
+
+def _between(phase: float, low: float, high: float) -> float:
+    """A phase shift within limits; half a turn makes no difference, so half a turn has no ends."""
+    if high - low >= 180:
+        return float(low + (phase - low) % 180)
+    return float(np.clip(phase, low, high))
 
 
 def _half_turn(angle: float) -> float:

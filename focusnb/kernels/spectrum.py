@@ -21,6 +21,7 @@ class Spectrum:
     values: NDArray  # (box, box) float32, zero frequency at [box // 2, box // 2], row 0 the bottom
     pixel_size: float  # Å, of the sampled picture; s = index / (box · pixel_size)
     tiles: int  # how many tiles were averaged
+    filled: float = 1.0  # part of a tile that the picture fills; less where it is smaller
 
     @property
     def box(self) -> int:
@@ -53,7 +54,7 @@ def power_spectrum(
     picture : (y, x), or several of one size, whose power is averaged: sums of groups of aligned
         frames. Of NumPy or another array module; transforms are made there.
     pixel_size : Å
-    box : side of the tiles, pixels
+    box : side of the spectrum, pixels; at least so many
     low, high : resolution limits of the fit, Å
     workers : threads
 
@@ -92,9 +93,11 @@ def power_spectrum(
     if not shape:
         raise BadData("there is no picture to make a spectrum of")
     pixel = pixel_size * side / box
-    flat = total / tiles / course(total / tiles, pixel, low)
+    mean = total / tiles
+    flat = mean / course(mean, pixel, low)
     half = np.concatenate([flat, other_half(flat)], axis=1)
-    return Spectrum(np.fft.fftshift(half).astype(np.float32), pixel, tiles)
+    filled = min(side, shape[0]) * min(side, shape[1]) / side**2
+    return Spectrum(np.fft.fftshift(half).astype(np.float32), pixel, tiles, filled)
 
 
 def _pictures(given: ArrayLike | Iterable[ArrayLike]) -> Iterable[ArrayLike]:
@@ -140,7 +143,9 @@ def starts(length: int, side: int) -> list[int]:
 def taper(n: int) -> NDArray:
     """1 with cosine edges over an eighth of the length on either side."""
     edge = np.minimum(np.arange(n) + 0.5, n - np.arange(n) - 0.5) / (n / 8)
-    return np.sin(0.5 * np.pi * np.minimum(edge, 1)) ** 2
+    window: NDArray = np.sin(0.5 * np.pi * np.minimum(edge, 1)) ** 2
+    window.flags.writeable = False  # it is kept
+    return window
 
 
 def course(power: NDArray, pixel: float, low: float) -> NDArray:

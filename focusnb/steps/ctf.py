@@ -77,7 +77,7 @@ def ctf(
     }
     size = {
         "pixel_size": average_pixel_size,
-        "box": min(ctf_box, min(picture.shape) // 2 * 2),
+        "box": min(ctf_box, *picture.shape) // 2 * 2,
         "workers": job.threads,
     }
     fit = kernel.fit(picture if groups is None else groups, **size, **wanted)
@@ -174,12 +174,14 @@ def _groups(job: Job, dose: float, table: str | None) -> tuple[Iterator[Any] | N
     together = max(1, round(dose / movie.dose_per_frame))
 
     def sums() -> Iterator[Any]:
-        total: Any = np.zeros(movie.average_shape, np.float32)
+        total: Any = 0.0
         for number, frame in enumerate(frames, 1):
             total = total + frame
-            if number % together == 0 or number == len(movie):
-                job.report(0.1 + 0.6 * number / len(movie), "adding up spectra")
+            job.report(0.1 + 0.6 * number / len(movie), "adding up spectra")
+            if number % together == 0:
                 yield total
-                total = np.zeros_like(total)
+                total = 0.0
+        if np.ndim(total):
+            yield total
 
     return sums(), []

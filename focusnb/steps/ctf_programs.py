@@ -256,5 +256,5 @@ gctf = program(
     requires={"gpu": 1},
     seen=False,
     help="Zhang 2016; on a graphics card. The program, or a link to it, is to be called Gctf."
-    " The spectrum beside its fit is our own.",
+    " The spectrum beside its fit is our own. It knows no known_astigmatism and no ctf_dose.",
 )

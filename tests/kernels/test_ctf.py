@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from focusnb.errors import BadData
-from focusnb.kernels import ctf, fourier
+from focusnb.kernels import ctf, equiphase, fourier
+from focusnb.kernels.rings import Rings
 from kernels import made
 
 few = settings(max_examples=40, deadline=None)
@@ -157,6 +158,32 @@ def test_noise_without_rings_has_no_resolution(rng):
     assert fit.score < 0.1
 
 
+@pytest.mark.parametrize(
+    ("side", "how"),
+    [
+        (128, {}), (160, {}), (256, {}), (256, {"high": 6.0}), (512, {"high": 12.0, "box": 128}),
+        (512, {"high": 8.0}), (512, {"defocus_high": 500000.0}), (640, {"phase_shift": (0.0, 180.0)}),
+    ],
+)  # fmt: skip
+def test_noise_is_never_believed_whatever_the_size_and_the_limits(side, how):
+    for seed in range(2 if "phase_shift" in how else 5):
+        noise = np.random.default_rng(seed).poisson(30, (side, side))
+        fit = ctf.fit(noise, pixel_size=1.0, voltage=300, **how)
+        assert "the rings cannot be told from noise" in fit.doubts
+        assert fit.resolution is None
+
+
+@pytest.mark.parametrize(
+    ("voltage", "cs", "defocus"),
+    [(300, 2.7, 3000), (300, 2.7, 2000), (100, 8.0, 8000), (300, 0, 9000)],
+)
+def test_law_without_astigmatism_equal_phase_is_equal_frequency(voltage, cs, defocus):
+    # beyond the turning point too, where the phase falls again
+    spectrum = ctf.Spectrum(np.ones((512, 512), np.float32), 0.6, 1)
+    rings = Rings(spectrum, ctf.Lens(voltage, cs, 0.07), 30.0, 2.0)
+    assert_allclose(equiphase.same_phase(rings.s, defocus, defocus, rings), rings.s, rtol=1e-5)
+
+
 def spectrum_of(box, pixel, *, wave, **lens):
     """A noise-free spectrum: rings that fade, on a flat ground."""
     s = np.fft.fftshift(np.fft.fftfreq(box, pixel))
@@ -240,11 +267,26 @@ def test_an_astigmatism_that_is_known_stays_as_it_is(rng):
 def test_a_restraint_takes_what_is_not_sure_and_leaves_what_is(rng):
     sure = made.micrograph(rng, defocus=15000, astigmatism=1500, side=768)
     unsure = made.micrograph(rng, defocus=15000, astigmatism=0, side=512, contrast=0.03, dose=20)
-    for picture, usual, least, most in ((sure, 500.0, 0.95, 1.0), (unsure, 100.0, 0.0, 0.9)):
+    for picture, usual, least, most in ((sure, 500.0, 0.95, 1.01), (unsure, 50.0, 0.0, 0.6)):
         free = ctf.fit(picture, pixel_size=1.06, voltage=300)
         held = ctf.fit(picture, pixel_size=1.06, voltage=300, restraint=usual)
         assert least <= held.astigmatism / free.astigmatism <= most
-        assert held.defocus == free.defocus
+
+
+def test_a_restraint_keeps_a_weak_fit_from_a_wrong_optimum():
+    apart = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        picture = made.micrograph(rng, defocus=15000, astigmatism=0, side=512, contrast=0.02)
+        apart.append(
+            [
+                ctf.fit(picture, pixel_size=1.06, voltage=300, restraint=usual).astigmatism
+                for usual in (None, 50.0)
+            ]
+        )
+    free, held = np.array(apart).T
+    assert free.max() > 500
+    assert held.max() < 200
 
 
 def test_spectra_of_several_pictures_are_added_up(rng):
@@ -260,6 +302,22 @@ def test_spectra_of_several_pictures_are_added_up(rng):
 
 
 class TestDoubt:
+    def test_a_phase_shift_outside_of_the_search_is_not_believed(self):
+        spectrum = spectrum_of(512, 1.5, wave=0.6, defocus_u=10000, voltage=300, phase_shift=140)
+        fit = ctf.fit_spectrum(spectrum, voltage=300, high=4.0, phase_shift=(30.0, 120.0))
+        assert any("phase shift lies at the edge" in doubt for doubt in fit.doubts)
+
+    def test_half_a_turn_of_phase_has_no_ends(self):
+        spectrum = spectrum_of(512, 1.5, wave=0.6, defocus_u=10000, voltage=300, phase_shift=176)
+        fit = ctf.fit_spectrum(spectrum, voltage=300, high=4.0, phase_shift=(0.0, 180.0))
+        assert abs((fit.phase_shift - 176 + 90) % 180 - 90) < 3
+        assert fit.doubts == ()
+
+    def test_a_narrow_search_can_be_believed(self):
+        spectrum = spectrum_of(512, 1.5, wave=0.6, defocus_u=14500, voltage=300)
+        narrow = {"defocus_low": 14425.0, "defocus_high": 14575.0}
+        assert ctf.fit_spectrum(spectrum, voltage=300, high=4.0, **narrow).doubts == ()
+
     def test_noise_is_not_believed(self, rng):
         fit = ctf.fit(rng.poisson(30, (768, 768)), pixel_size=1.0, voltage=300)
         assert fit.doubts == ("the rings cannot be told from noise",)
@@ -286,9 +344,13 @@ class TestDoubt:
         assert ctf.fit(made.micrograph(rng), pixel_size=1.06, voltage=300).doubts == ()
 
 
-def test_second_opinion_other_arrays_have_the_same_spectrum(rng):
+def test_second_opinion_other_arrays_are_fitted_alike(rng):
     strict = pytest.importorskip("array_api_strict")
     picture = made.micrograph(rng, side=640)[:, :500]
+    fits = [
+        ctf.fit(one, pixel_size=1.06, voltage=300) for one in (picture, strict.asarray(picture))
+    ]
+    assert fits[1].defocus == pytest.approx(fits[0].defocus, abs=1)
     ours, theirs = (
         ctf.power_spectrum(one, pixel_size=1.06, box=256)
         for one in (picture, strict.asarray(picture))
@@ -326,6 +388,13 @@ def test_a_picture_narrower_than_the_box_is_fitted_too(rng):
         ({"picture": []}, "no picture"),
         ({"picture": [np.eye(512), np.eye(256)]}, "picture 2 has the shape"),
         ({"amplitude_contrast": 1.5}, "amplitude contrast"),
+        ({"phase_shift": (180.0, 0.0)}, "phase shift is searched from 180.0 to 0.0"),
+        ({"astigmatism": (-1000.0, 110.0)}, "known astigmatism is -1000"),
+        ({"defocus_high": np.inf}, "nothing"),
+        ({"defocus_low": -20000.0, "defocus_high": -2000.0}, "underfocus is positive"),
+        ({"restraint": np.nan}, "usual astigmatism is nan"),
+        ({"restraint": -5.0}, "usual astigmatism is -5"),
+        ({"voltage": np.inf}, "voltage is inf"),
         ({"spherical_aberration": -1.0}, "spherical aberration"),
         ({"pixel_size": 2.5, "high": 3.5, "low": 5.0}, "nothing to fit"),
     ],

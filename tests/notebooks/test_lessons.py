@@ -41,7 +41,9 @@ assert len(project.select("stale == 'ctf'")) == 0
 assert abs(fit.defocus_u - 27200) < 300 and fit.astigmatism < 250 and fit.resolution < 8
 assert (checked.iloc[:, 1] - checked.iloc[:, 0]).abs().max() < 60
 assert (checked.iloc[:, 3] - checked.iloc[:, 2]).abs().max() < 80
-assert nothing.resolution is None and nothing.score < 0.1
+assert nothing.resolution is None and nothing.doubts and nothing.score < 0.1
+assert blurred.doubts and 0 < fit.errors.defocus < fit.errors.astigmatism
+assert ctf.fit(still, pixel_size=1.0, voltage=300).doubts == ()
 assert first.loc["vitreous", "iciness"] < 1 < 1.5 < first.loc["crystalline", "iciness"]
 assert abs(first.loc["real micrograph", "iciness"] - 0.65) < 0.01
 assert (first["ice_ring_fine"] - 1).abs().max() < 0.1
