@@ -23,7 +23,6 @@ from focusnb.errors import BadValue, BrokenFile
 from focusnb.formats import tiff_pages
 from focusnb.formats.stack import Stack
 
-MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 COMPRESSION, STRIP_OFFSETS, STRIP_LENGTHS, METADATA = 259, 273, 279, 65001  # tags
 PROTOTYPE, SEVEN_BITS, TOLD = 65000, 65001, 65002  # compressions
 SKIP_BITS, X_BITS, Y_BITS = 65007, 65008, 65009  # tags of compression 65002
@@ -40,10 +39,7 @@ class EerStack(Stack):
     def __init__(self, path: Path) -> None:
         self.together, self.upsampling = 1, 1
         offsets = tiff_pages.chain(path)
-        try:
-            self._file = tifffile.TiffFile(path)
-        except Exception as error:  # tifffile meets hostile bytes with whatever they cause
-            raise BrokenFile(f"{path}: the EER file cannot be read: {error}") from error
+        self._file = tiff_pages.opened(path, "EER file")
         try:
             notes: list[str] = []
             self._pages = self._recorded(path, offsets, notes)
@@ -245,7 +241,7 @@ class Eer:
 
     def sniff(self, head: bytes, path: Path) -> bool:
         """Whether it is a TIFF whose first or second page holds electron events."""
-        if head[:4] not in MAGIC:
+        if head[:4] not in tiff_pages.MAGIC:
             return False
         try:
             told = tiff_pages.values(path, COMPRESSION, most=2)

@@ -22,7 +22,6 @@ from focusnb.formats.stack import Stack, replacing
 # What tifffile logs of broken files is in our errors; without a handler it would go to stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
-MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 CENTIMETRE = 1e8  # Å
 UNSIGNED = 1  # of the tag SampleFormat
 MOST_PACKED = 4000  # times: neither LZW nor deflate shrinks more than this
@@ -33,10 +32,7 @@ class TiffStack(Stack):
 
     def __init__(self, path: Path) -> None:
         offsets = tiff_pages.chain(path)
-        try:
-            self._file = tifffile.TiffFile(path)
-        except Exception as error:  # tifffile meets hostile bytes with whatever they cause
-            raise BrokenFile(f"{path}: the TIFF cannot be read: {error}") from error
+        self._file = tiff_pages.opened(path, "TIFF")
         try:
             pages = self._pages(path, offsets)
         except BaseException:
@@ -122,7 +118,10 @@ def _check(path: Path, page: tifffile.TiffPage, index: int, size: int) -> None:
             f"{path}: frame {index} is {_what(page)}, no picture of grey values (y, x)"
         )
     places, lengths = page.dataoffsets, page.databytecounts
-    expected = int(np.prod(page.chunked))
+    try:
+        expected = int(np.prod(page.chunked))
+    except Exception as error:  # what the tags say of strips or tiles cannot be
+        raise BrokenFile(f"{path}: frame {index} has no pieces that can be: {error}") from error
     if len(places) != len(lengths) or len(places) < expected or not all(places):
         raise BrokenFile(
             f"{path}: frame {index}, {page.imagewidth} × {page.imagelength} pixels, has "
@@ -177,7 +176,7 @@ class Tiff:
 
     def sniff(self, head: bytes, path: Path) -> bool:
         """Whether the first four bytes are those of a TIFF or a BigTIFF."""
-        return head[:4] in MAGIC
+        return head[:4] in tiff_pages.MAGIC
 
     def open(self, path: Path) -> TiffStack:
         """The pages of the file."""

@@ -13,6 +13,7 @@ import tifffile
 
 from focusnb.errors import BrokenFile
 
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MOST_PAGES = 1_000_000
 MOST_ENTRIES = 4096  # of a directory that are looked at
 
@@ -43,6 +44,14 @@ def chain(path: Path) -> list[int]:
             f"{path}: the TIFF has no frame yet; it was cut short or is still being written"
         )
     return found
+
+
+def opened(path: Path, what: str) -> tifffile.TiffFile:
+    """The file, which messages call `what`; raises BrokenFile."""
+    try:
+        return tifffile.TiffFile(path)
+    except Exception as error:  # tifffile meets hostile bytes with whatever they cause
+        raise BrokenFile(f"{path}: the {what} cannot be read: {error}") from error
 
 
 def read(file: tifffile.TiffFile, path: Path, offsets: list[int]) -> Iterator[tifffile.TiffPage]:

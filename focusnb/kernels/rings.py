@@ -175,12 +175,9 @@ class Rings:
         known: the astigmatism stays as it is. restraint: Å, the astigmatism that is usual.
         """
         found = self._climb(start, limits, phases, known, restraint)
-        seen, norm = self._products(found)
-        width = 2 * self.window
-        smooth = scipy.ndimage.uniform_filter1d
-        height = smooth(seen, width) / np.maximum(smooth(norm, width), 1e-30)
+        height = _height(*self._products(found), 2 * self.window)
         if (height > 0).any():
-            self.weight = self.s[: self.fitted] * np.maximum(height, 0) / height.max()
+            self.weight = self.s[: self.fitted] * height / height.max()
             found = self._climb(found, limits, phases, known, restraint)
         return found
 
@@ -207,11 +204,8 @@ class Rings:
             return self._expected(*self._changed(found, change))
 
         expected = rings({})
-        product, norm = (self.rings * expected).sum(0), (expected**2).sum(0)
+        height = _height(*self._products(found), self.window)
         smooth = scipy.ndimage.uniform_filter1d
-        height = np.maximum(
-            smooth(product, self.window) / np.maximum(smooth(norm, self.window), 1e-9), 0
-        )
         left = smooth(((self.rings - height * expected) ** 2).mean(0), self.window)
         slopes = [
             height * (rings({name: step}) - rings({name: -step})) / (2 * step)
@@ -310,6 +304,18 @@ def _scores(products: NDArray, norms: NDArray, offsets: NDArray, reach: int) -> 
         total += row[start : start + count]
         norm += norms[start : start + count]
     return total / np.sqrt(np.maximum(norm, 1e-6 * norm.max()))
+
+
+def _height(product: NDArray, norm: NDArray, width: int) -> NDArray:
+    """Height of the rings at each frequency, by their neighbours; 0 where none are to be seen.
+
+    Where rings are too fine the norm is zero but for rounding, and the ratio would be anything.
+    """
+    smooth = scipy.ndimage.uniform_filter1d
+    seen = smooth(norm, width)
+    enough = seen > 1e-6 * seen.max()
+    height: NDArray = np.where(enough, smooth(product, width) / np.where(enough, seen, 1.0), 0.0)
+    return np.maximum(height, 0.0)
 
 
 def _worth(score: float, noise: float, astigmatism: float, restraint: float | None) -> float:
