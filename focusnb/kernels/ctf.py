@@ -146,7 +146,7 @@ def fit_spectrum(
     """As `fit`, of a spectrum that is there already, such as that of a tilted specimen."""
     limits = (defocus_low, defocus_high)
     between = None if np.isscalar(phase_shift) else tuple(float(one) for one in phase_shift)
-    _check(spectrum, voltage, spherical_aberration, amplitude_contrast, low, high)
+    _check(voltage, spherical_aberration, amplitude_contrast, low, high)
     _check_search(limits, between, astigmatism, restraint)
     if between and between[0] == between[1]:
         phase_shift, between = between[0], None
@@ -176,9 +176,7 @@ def fit_spectrum(
     )
 
 
-def _check(
-    spectrum: Spectrum, voltage: float, cs: float, contrast: float, low: float, high: float
-) -> None:
+def _check(voltage: float, cs: float, contrast: float, low: float, high: float) -> None:
     """Raise BadData when what is told of the lens, or the limits of the fit, cannot be."""
     if not 0 < high < low < np.inf:
         raise BadData(f"the fit's limits are {low} and {high} Å; the first must be the larger one")

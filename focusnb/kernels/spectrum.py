@@ -65,11 +65,10 @@ def power_spectrum(
         the limits or the box contradict the pixels.
     """
     check.pixel_size(pixel_size)
-    if box < 64 or box % 2:
-        raise BadData(f"the spectrum's box is {box} pixels; it must be even and at least 64")
+    check_box(box)
     if low < 4 * pixel_size:
         raise BadData(f"at {pixel_size} Å per pixel there is nothing to fit at {low} Å")
-    fine = max(1.0, high / 2.6 / pixel_size)  # Nyquist at 1.3 times the limit of the fit
+    fine = shrunk(pixel_size, high)
     shape: tuple[int, ...] = ()
     total, tiles = np.zeros(0), 0
     for number, one in enumerate(_pictures(picture)):
@@ -80,7 +79,7 @@ def power_spectrum(
             shape = tuple(array.shape)
             while 3 * box * fine <= min(shape):
                 box *= 2
-            side = 2 * scipy.fft.next_fast_len(round(box * fine / 2), True)  # of a tile, as given
+            side = tile_side(box, fine)
             total = np.zeros((box, box // 2 + 1))
         elif tuple(array.shape) != shape:
             raise BadData(
@@ -98,6 +97,22 @@ def power_spectrum(
     half = np.concatenate([flat, other_half(flat)], axis=1)
     filled = min(side, shape[0]) * min(side, shape[1]) / side**2
     return Spectrum(np.fft.fftshift(half).astype(np.float32), pixel, tiles, filled)
+
+
+def check_box(box: int) -> None:
+    """Raise BadData when a spectrum cannot have this side, pixels."""
+    if box < 64 or box % 2:
+        raise BadData(f"the spectrum's box is {box} pixels; it must be even and at least 64")
+
+
+def shrunk(pixel_size: float, high: float) -> float:
+    """How many times larger pixels may be: Nyquist is then at 1.3 times the limit of the fit, Å."""
+    return max(1.0, high / 2.6 / pixel_size)
+
+
+def tile_side(box: int, fine: float) -> int:
+    """Side of a tile, pixels as given, whose spectrum is cropped to `box`: quickly transformed."""
+    return 2 * int(scipy.fft.next_fast_len(round(box * fine / 2), True))
 
 
 def _pictures(given: ArrayLike | Iterable[ArrayLike]) -> Iterable[ArrayLike]:

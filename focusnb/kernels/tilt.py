@@ -23,7 +23,16 @@ from focusnb.errors import BadData
 from focusnb.kernels import arrays, check, fourier
 from focusnb.kernels.ahead import ahead
 from focusnb.kernels.lens import Lens, defocus_at, wavelength
-from focusnb.kernels.spectrum import Spectrum, course, other_half, starts, taper
+from focusnb.kernels.spectrum import (
+    Spectrum,
+    check_box,
+    course,
+    other_half,
+    shrunk,
+    starts,
+    taper,
+    tile_side,
+)
 from focusnb.kernels.tiles import Tiles, side_of
 
 PAD = 2  # the stretched spectra are read from so many times as many points
@@ -182,11 +191,9 @@ def spectrum(
         When the picture is not finite, constant or too small, or the limits contradict it.
     """
     array = _checked(picture, pixel_size, low, high)
-    if box < 64 or box % 2:
-        raise BadData(f"the spectrum's box is {box} pixels; it must be even and at least 64")
-    fine = max(1.0, high / 2.6 / pixel_size)
-    side = 2 * scipy.fft.next_fast_len(round(box * fine / 2), True)
-    side = min(side, 2 * (min(array.shape) // 2))
+    check_box(box)
+    fine = shrunk(pixel_size, high)
+    side = min(tile_side(box, fine), 2 * (min(array.shape) // 2))
     pixel = pixel_size * fine
     used = 2 * round(side / fine / 2)  # the tile, sampled with `pixel`
     stretch = _Stretch(found, Lens(voltage, spherical_aberration, 0.0), box, pixel)

@@ -14,8 +14,6 @@ from focusnb.model.movie import Movie
 from focusnb.model.step import step
 from focusnb.steps import device as devices
 
-# How the kernel says what most movies have: of no interest, and patches left out are then of none.
-NO_LOCAL = "no local motion can be told from noise"
 DRIFT = (
     "drift_total drift_range drift_longest drift_early drift_late drift_jitter drift_deceleration"
 )
@@ -135,7 +133,8 @@ def _said(job: Job, movie: Movie, found: kernel.Alignment) -> list[str]:
             f"the frames could not be aligned: their correlation peaks, {found.quality:.1f} sd"
             " high, may be noise; they are summed as they are"
         ]
-    still = any(note.startswith(NO_LOCAL) for note in found.notes)
+    # then patches that were left out are of no interest either
+    still = any(note.startswith(kernel.NO_LOCAL) for note in found.notes)
     notes = [] if still else list(found.notes)
     if not found.converged:
         notes.append(

@@ -6,7 +6,7 @@ frame's position. Local movement is RELION's polynomial (`motion.model`).
 """
 
 from focusnb.kernels.motion.alignment import Alignment, estimate
-from focusnb.kernels.motion.local import Tracks
+from focusnb.kernels.motion.local import NO_LOCAL, Tracks
 from focusnb.kernels.motion.model import local_movement
 from focusnb.kernels.motion.numbers import (
     bounding_range,
@@ -31,6 +31,7 @@ __all__ = [
     "jitter",
     "local_movement",
     "longest_step",
+    "NO_LOCAL",
     "path_length",
     "sampling",
     "Sums",

@@ -14,6 +14,7 @@ UNEXPLAINED = 0.6  # Å, and four standard errors: a patch that strays farther i
 MOST_LEFT = 0.4  # of the patches may be left out
 FEW = 12  # patches: of fewer none can be told to stray from a field of 6 terms
 ATTEMPTS = 6
+NO_LOCAL = "no local motion can be told from noise"  # as in most movies: no news to people
 MOVE_APART = "the patches do not move as one smooth field"
 # Twice the log-likelihood. Where nothing moves 30 coefficients gain some 60, seldom 130: more than
 # the 30 of normal errors, as positions of small patches at low dose are not always near the truth.
@@ -93,7 +94,7 @@ def _doubt(local: Fit, patches: Patches, good: NDArray) -> str:
     if (~good).mean() > MOST_LEFT:
         return MOVE_APART
     if local.worth < WORTH:
-        return "no local motion can be told from noise"
+        return NO_LOCAL
     explained = float((_length(_of_patches(local, patches))[good] ** 2).mean())
     excess = float((_length(local.rest)[good] ** 2 - local.rest_error[good] ** 2).mean())
     if not local.converged or excess > explained:
