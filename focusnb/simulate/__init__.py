@@ -10,14 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from focusnb.simulate import exposure as _exposing
 from focusnb.simulate import plan as _plan
+from focusnb.simulate.contamination import CONTAMINATIONS
 from focusnb.simulate.detector import Camera, camera
 from focusnb.simulate.exposure import Movie
 from focusnb.simulate.recorder import session
+from focusnb.simulate.shapes import SHAPES, Shape
 from focusnb.simulate.truth import KINDS, Exposure, Optics, Truth
 
 __all__ = [
-    "Camera", "camera", "Exposure", "KINDS", "micrograph", "Movie", "movie", "Optics", "session",
-    "Truth",
+    "Camera", "camera", "CONTAMINATIONS", "Exposure", "KINDS", "micrograph", "Movie", "movie",
+    "Optics", "session", "Shape", "SHAPES", "Truth",
 ]  # fmt: skip
 
 
@@ -55,7 +57,7 @@ def movie(
 
 def micrograph(
     *,
-    size: int = 1024,
+    size: int | tuple[int, int] = 1024,
     seed: int = 0,
     dose: float = 40.0,
     bad: str | None = None,
@@ -66,7 +68,9 @@ def micrograph(
 ) -> tuple[NDArray[np.float32], Truth]:
     """One simulated picture of the whole dose (e/Å²): electrons (y, x), without drift and gain.
 
-    The words are those of `movie`. Much quicker than a movie.
+    The words are those of `movie`, but `size` may be (height, width). Much quicker than a movie.
+    Pickers are judged with it: ``micrograph(shape="barrel", particles=600, contamination="mixed",
+    light_edge=0.3)``; shapes are those of `SHAPES`, kinds of contamination `CONTAMINATIONS`.
     """
     asked["dose_per_frame"] = dose
     wanted = _exposure(seed, 1, bad, [(0.0, 0.0)], defocus, astigmatism, asked)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from focusnb.kernels import fourier
+
 MOST_COUNTS = 255  # frames are uint8
 LARGE = 20  # electrons per pixel, from where numpy's own Poisson numbers are as fast
 STRIP = 32  # rows
@@ -61,6 +63,16 @@ def camera(size: int = 1024, *, seed: int = 0) -> Camera:
     listed = np.concatenate([dead, hot[: len(hot) - unlisted]])
     defects = ((column, 0, 1, size), *((int(px), int(py), 1, 1) for px, py in listed))
     return Camera(gain, defects, dead, hot, column, unlisted)
+
+
+def spread(shape: tuple[int, int], sharpness: float) -> NDArray[np.float32]:
+    """Root of the MTF of a camera that has `sharpness` at Nyquist, on the half spectrum's grid.
+
+    The signal has it before and after counting, the noise after it only: so MTF and DQE have
+    about the same course, as they have for cameras that do not localise single electrons.
+    """
+    s = 2 * fourier.frequencies(shape)
+    return np.exp(0.5 * np.log(sharpness) * s**1.3).astype(np.float32)
 
 
 def poisson(expected: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""The specimen: an asymmetric particle in many orientations, vitreous and crystalline ice.
+"""The specimen: particles in many orientations, vitreous and crystalline ice, thin carbon.
 
 Everything is a projected phase in radians, positive where more potential is than in the mean
 ice. Weak-phase approximation: a picture is 1 + 2 (phase convolved with the CTF).
@@ -6,24 +6,22 @@ ice. Weak-phase approximation: a picture is 1 + 2 (phase convolved with the CTF)
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 from scipy.spatial.transform import Rotation
 
 from focusnb.kernels import fourier
+from focusnb.simulate import shapes
 
-DIAMETER = 140.0  # Å, largest extent of the particle
-RESIDUES = 2900  # 320 kDa at 1.23 Å³/Da fill the three lobes below
+DIAMETER = shapes.SHAPES["lobed"].diameter  # Å, largest extent of the usual particle
 RESIDUE_PHASE = 0.20  # rad Å² at 300 kV: (7.2 − 4.9) V · 135 Å³ · 6.53e-4 rad/(V Å)
 RESIDUE_SIZE = 1.3  # Å, standard deviation of its Gaussian
-LOBES = (  # centre x, y, z and radius, Å: no two views are alike
-    (-24.0, 0.0, 0.0, 38.0),
-    (28.0, 14.0, 6.0, 29.0),
-    (22.0, -34.0, 14.0, 21.0),
-)
 MOLECULES = 0.0314  # per Å³ of vitreous ice at 0.94 g/cm³
 MOLECULE_PHASE = 0.094  # rad Å² at 300 kV: γ λ f(0), f(0) = 3.0 Å for H2O
+FREE_PATH = 3500.0  # Å of ice after which 1/e of the electrons pass the energy filter at 300 kV
 ATOMS = 0.09  # per Å³ of amorphous carbon at 1.8 g/cm³
 ATOM_PHASE = 0.078  # rad Å² at 300 kV: γ λ f(0), f(0) = 2.5 Å for C
 ICE_SPACINGS = (3.90, 3.67, 3.44, 2.25)  # Å, hexagonal ice: 100, 002, 101, 110
@@ -31,33 +29,35 @@ CRYSTAL_PHASE = 0.065  # rad, amplitude of one lattice wave in the middle of a c
 
 
 def particle(seed: int = 1) -> NDArray[np.float64]:
-    """Centres of the particle's residues, (n, 3) x, y, z in Å around the centre of mass."""
-    rng = np.random.default_rng(seed)
-    volumes = np.array([r**3 for *_, r in LOBES])
-    counts = np.rint(RESIDUES * volumes / volumes.sum()).astype(int)
-    parts = []
-    for (cx, cy, cz, radius), count in zip(LOBES, counts, strict=True):
-        direction = rng.standard_normal((count, 3))
-        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-        distance = radius * rng.random((count, 1)) ** (1 / 3)
-        parts.append(direction * distance + (cx, cy, cz))
-    points = np.concatenate(parts)
-    return points - points.mean(axis=0)
+    """Centres of the usual particle's residues, (n, 3) x, y, z in Å around the centre of mass."""
+    return shapes.residues("lobed", seed)
 
 
 def scatter(
-    shape: tuple[int, int], count: int, *, pixel_size: float, rng: np.random.Generator
+    shape: tuple[int, int],
+    count: int,
+    *,
+    pixel_size: float,
+    rng: np.random.Generator,
+    apart: float = 1.1 * DIAMETER,
+    free: Callable[[float, float], bool] | None = None,
 ) -> NDArray[np.float64]:
-    """Places for particles that do not touch: (k, 2) x, y in pixels, k ≤ count."""
-    places: list[NDArray[np.float64]] = []
-    apart = 1.1 * DIAMETER / pixel_size
+    """Places for particles that are `apart` (Å): (k, 2) x, y in pixels, k ≤ count.
+
+    free : whether a place x, y may be taken; every one if not given
+    """
+    places = np.empty((count, 2))
+    found, least = 0, apart / pixel_size
     for _ in range(60 * count):
-        if len(places) == count:
+        if found == count:
             break
         place = rng.random(2) * (shape[1], shape[0])
-        if all(np.hypot(*(place - other)) >= apart for other in places):
-            places.append(place)
-    return np.array(places).reshape(-1, 2)
+        if free is not None and not free(*place):
+            continue
+        if (np.hypot(*(place - places[:found]).T) >= least).all():
+            places[found] = place
+            found += 1
+    return places[:found].copy()
 
 
 def proteins(
@@ -66,14 +66,43 @@ def proteins(
     *,
     pixel_size: float,
     rng: np.random.Generator,
+    kind: str = "lobed",
 ) -> NDArray[np.complex64]:
-    """Half spectrum of the phase of randomly turned particles at `places` (x, y in pixels)."""
-    points = particle()
-    height, width = shape
+    """Half spectrum of the phase of randomly turned particles at `places` (x, y in pixels).
+
+    kind : a name of `shapes.SHAPES`
+    """
+    points = shapes.residues(kind)
     if not len(places):
-        return np.zeros((height, width // 2 + 1), np.complex64)
+        return np.zeros((shape[0], shape[1] // 2 + 1), np.complex64)
     turned = [turn.apply(points)[:, :2] for turn in Rotation.random(len(places), rng=rng)]
-    xy = np.array(turned) / pixel_size + places[:, np.newaxis]
+    return drawn(np.array(turned) / pixel_size + places[:, np.newaxis], shape, pixel_size)
+
+
+def fragments(
+    shape: tuple[int, int],
+    places: NDArray[np.float64],
+    *,
+    pixel_size: float,
+    rng: np.random.Generator,
+    kind: str = "lobed",
+) -> NDArray[np.complex64]:
+    """Half spectrum of the phase of broken particles: a third of the residues, from one end."""
+    points = shapes.residues(kind)
+    xy = [np.empty((0, 2))]
+    for place, turn in zip(places, Rotation.random(len(places), rng=rng), strict=True):
+        height = points @ turn.apply([0.0, 0.0, 1.0])
+        piece = points[height > np.quantile(height, 0.67)]
+        other = Rotation.random(rng=rng).apply(piece - piece.mean(axis=0))
+        xy.append(other[:, :2] / pixel_size + place)
+    return drawn(np.concatenate(xy), shape, pixel_size)
+
+
+def drawn(
+    xy: NDArray[np.float64], shape: tuple[int, int], pixel_size: float
+) -> NDArray[np.complex64]:
+    """Half spectrum of the phase of residues at xy, (..., 2) in pixels, that end at the border."""
+    height, width = shape
     corner = np.floor(xy).astype(int)
     part = xy - corner
     total = np.zeros(height * width)
