@@ -1,29 +1,10 @@
-"""The compiled loops of motion correction; each does what a function of arrays beside it says.
-
-They run without Python's lock, so that several threads can share the work. numba keeps what it has
-compiled beside this file, or in the user's cache folder; where neither can be written to, loops are
-compiled anew by each process.
-"""
-
-from collections.abc import Callable
-from typing import Any
+"""The compiled loops of motion correction; each does what a function of arrays beside it says."""
 
 import numpy as np
-from numba import njit
+
+from focusnb.kernels.compiled import compiled
 
 ZERO = np.float32(0)
-
-
-def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a function when it is first called, and keep the result if there is a place for it."""
-
-    def made(function: Callable[..., Any]) -> Any:
-        try:
-            return njit(nogil=True, cache=True, **options)(function)
-        except RuntimeError:  # numba found no folder that it may write to
-            return njit(nogil=True, **options)(function)
-
-    return made
 
 
 @compiled(fastmath=True)

@@ -1,0 +1,217 @@
+"""Ridges of a picture: how it answers to lines in every direction, and paths along the crests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy  # its parts take long to load: that happens when one is first used
+from numpy.typing import NDArray
+
+from focusnb.kernels import fourier
+
+DIRECTIONS = 36  # over half a turn
+ACROSS, ALONG = 0.37, 1.25  # widths: standard deviations of the filter
+SEED, END = 3.5, 2.5  # sd of noise: where a path may begin, and where it ends
+FADED = 0.5  # of a path's median height: what is lower at its ends is beyond the filament
+STEP = 1.0  # pixels
+BEND = 15.0  # degrees by which a path may turn within a step
+APART = 0.6  # widths between two paths that run alike
+ALIKE = 30.0  # degrees between their directions, or less
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A curve along a ridge, one point about every pixel."""
+
+    x: NDArray  # (n,) pixels
+    y: NDArray
+    height: NDArray  # (n,) of the ridge, sd of noise
+
+    @property
+    def score(self) -> float:
+        """Mean height."""
+        return float(self.height.mean())
+
+    @property
+    def along(self) -> NDArray:
+        """Way from the first point, pixels: (n,)."""
+        return np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(self.x), np.diff(self.y)))])
+
+    @property
+    def length(self) -> float:
+        """From end to end along the curve, pixels."""
+        return float(self.along[-1])
+
+    @property
+    def direction(self) -> NDArray:
+        """x, y of the tangent, length 1: (n, 2)."""
+        tangent = np.stack([np.gradient(self.x), np.gradient(self.y)], axis=1)
+        return tangent / np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-12)
+
+    def smoothed(self, sigma: float) -> Path:
+        """The same without wiggles, sigma: pixels; its ends stay, turned over about themselves."""
+        x, y = (_smooth(v, sigma / STEP) for v in (self.x, self.y))
+        return Path(x, y, self.height)
+
+    def at_every(self, spacing: float) -> tuple[NDArray, NDArray, NDArray]:
+        """x, y and angle (degrees in (−90°, 90°]) of points at a spacing, the same rest at both ends."""
+        along, direction = self.along, self.direction
+        count = int(self.length / spacing) + 1
+        way = (self.length - (count - 1) * spacing) / 2 + spacing * np.arange(count)
+        x, y, dx, dy = (
+            np.interp(way, along, v) for v in (self.x, self.y, direction[:, 0], direction[:, 1])
+        )
+        return x, y, 90 - (90 - np.rad2deg(np.arctan2(dy, dx))) % 180
+
+
+def _smooth(values: NDArray, sigma: float) -> NDArray:
+    reach = min(int(4 * sigma) + 1, len(values) - 1)
+    if reach < 1:
+        return values
+    before = 2 * values[0] - values[reach:0:-1]
+    after = 2 * values[-1] - values[-2 : -reach - 2 : -1]
+    wide = np.concatenate([before, values, after])
+    return scipy.ndimage.gaussian_filter1d(wide, sigma)[reach:-reach]
+
+
+class Oriented:
+    """Answers of a picture (y, x) to bright lines of a width in every direction, in sd of noise.
+
+    The filter is the second derivative of a Gaussian across, a Gaussian along (Steger 1998, IEEE
+    Trans. Pattern Anal. 20:113). A bar of width w answers most to σ = w / √12; filaments behind a
+    lens are found best with a somewhat wider one.
+    """
+
+    def __init__(self, flat: NDArray, width: float, workers: int) -> None:
+        margin = min(int(np.ceil(4 * ALONG * width)), min(flat.shape) - 1)
+        wide = np.pad(flat, margin, mode="reflect")
+        spectrum = fourier.transform(wide, workers=workers)
+        ky, kx = (2 * np.pi * s for s in fourier.frequency_grid(wide.shape))
+        inner = slice(margin, -margin)
+        made = np.empty((DIRECTIONS, *flat.shape), np.float32)
+        for k, angle in enumerate(np.pi * np.arange(DIRECTIONS) / DIRECTIONS):
+            along = np.cos(angle) * kx + np.sin(angle) * ky
+            across = np.cos(angle) * ky - np.sin(angle) * kx
+            line = across**2 * np.exp(
+                -0.5 * width**2 * ((ACROSS * across) ** 2 + (ALONG * along) ** 2)
+            )
+            made[k] = fourier.inverse(spectrum * line, wide.shape, workers=workers)[inner, inner]
+        noise = 1.4826 * float(np.median(np.abs(made[:, flat != 0])))
+        self.answers = made / np.float32(max(noise, 1e-30))
+        self.width = width
+
+    def reversed(self) -> Oriented:
+        """The answers to dark lines."""
+        other = object.__new__(Oriented)
+        other.answers, other.width = -self.answers, self.width
+        return other
+
+    def paths(self) -> Iterator[Path]:
+        """Paths along all ridges, from their highest points on, the highest first."""
+        best = self.answers.max(axis=0)
+        row, column = np.nonzero(self._crests(best) & (best >= SEED))
+        order = np.argsort(-best[row, column], kind="stable")
+        taken = np.full(best.shape, np.nan, np.float32)  # direction of the path that was here
+        for y, x in zip(row[order].tolist(), column[order].tolist(), strict=True):
+            angle = int(np.argmax(self.answers[:, y, x])) * 180 / DIRECTIONS
+            if _differ(angle, float(taken[y, x])) < ALIKE:
+                continue
+            ahead = self._follow(x, y, angle, taken)
+            back = self._follow(x, y, angle + 180, taken)
+            path = _ended(np.array([*back[:0:-1], *ahead]))
+            self._take(path, taken)
+            if len(path) > 3:
+                yield Path(path[:, 0], path[:, 1], path[:, 2])
+
+    def _crests(self, best: NDArray) -> NDArray:
+        """Whether a place is higher than its neighbours across the ridge: (y, x) bool."""
+        angle = np.pi * self.answers.argmax(axis=0) / DIRECTIONS
+        rows, columns = np.indices(best.shape)
+        ny, nx = np.cos(angle), -np.sin(angle)
+        sides = [
+            scipy.ndimage.map_coordinates(
+                best, [rows + k * ny, columns + k * nx], order=1, mode="nearest"
+            )
+            for k in (-1, 1)
+        ]
+        return (best > 0) & (best >= sides[0]) & (best >= sides[1])
+
+    def _follow(
+        self, x: float, y: float, angle: float, taken: NDArray
+    ) -> list[tuple[float, float, float, float]]:
+        """x, y, height, angle from a point on along its ridge, until it is low or taken by another."""
+        height, width = taken.shape
+        at, way = (float(x), float(y)), angle
+        found = []
+        while True:
+            way, level, aside = self._look(at, way)
+            at = (
+                at[0] - aside * np.sin(np.deg2rad(way)),
+                at[1] + aside * np.cos(np.deg2rad(way)),
+            )
+            found.append((at[0], at[1], level, way))
+            on = (at[0] + STEP * np.cos(np.deg2rad(way)), at[1] + STEP * np.sin(np.deg2rad(way)))
+            column, row = round(on[0]), round(on[1])
+            inside = 1 <= column < width - 1 and 1 <= row < height - 1
+            if level < END or not inside or len(found) > 2 * (height + width):
+                return found
+            if _differ(way, float(taken[row, column])) < ALIKE:
+                return found
+            at = on
+
+    def _look(self, at: tuple[float, float], way: float) -> tuple[float, float, float]:
+        """Direction near `way`, height there, and how far aside the crest is (to the left), pixels."""
+        step = 180 / DIRECTIONS
+        reach = int(BEND / step)
+        number = round(way / step)
+        near = np.arange(number - reach - 1, number + reach + 2)
+        fan = self._read(near % DIRECTIONS, *at)
+        best = 1 + int(np.argmax(fan[1:-1]))
+        part = _vertex(fan[best - 1], fan[best], fan[best + 1])
+        turned = (float(near[best]) + part) * step
+        dx, dy = -np.sin(np.deg2rad(turned)), np.cos(np.deg2rad(turned))
+        one = near[best] % DIRECTIONS
+        left, right = (float(self._read(one, at[0] + k * dx, at[1] + k * dy)) for k in (1, -1))
+        return turned, float(fan[best]), _vertex(right, float(fan[best]), left)
+
+    def _read(self, which: NDArray, x: float, y: float) -> NDArray:
+        """Answers in some directions at a point, read linearly between pixels."""
+        height, width = self.answers.shape[1:]
+        column, row = (
+            min(max(int(v), 0), n - 2) for v, n in ((x, width), (y, height))
+        )
+        fx, fy = min(max(x - column, 0.0), 1.0), min(max(y - row, 0.0), 1.0)
+        a = self.answers[which, row : row + 2, column : column + 2]
+        upper = a[..., 0, 0] * (1 - fx) + a[..., 0, 1] * fx
+        lower = a[..., 1, 0] * (1 - fx) + a[..., 1, 1] * fx
+        return upper * (1 - fy) + lower * fy
+
+    def _take(self, path: NDArray, taken: NDArray) -> None:
+        """Mark the surroundings of a path with its direction."""
+        reach = APART * self.width
+        n = int(np.ceil(reach))
+        dy, dx = np.mgrid[-n : n + 1, -n : n + 1]
+        near = np.hypot(dx, dy) <= reach
+        rows = np.rint(path[:, 1]).astype(int)[:, None] + dy[near]
+        columns = np.rint(path[:, 0]).astype(int)[:, None] + dx[near]
+        rows, columns = (np.clip(v, 0, n - 1) for v, n in zip((rows, columns), taken.shape, strict=True))
+        taken[rows, columns] = path[:, 3:4]
+
+
+def _ended(path: NDArray) -> NDArray:
+    """A path (n, 4) without the ends that are lower than half of its median height."""
+    high = np.nonzero(path[:, 2] >= FADED * np.median(path[:, 2]))[0]
+    return path[high[0] : high[-1] + 1]
+
+
+def _differ(one: float, other: float) -> float:
+    """Degrees between two directions without sense, 0 … 90; NaN stays."""
+    return abs((one - other + 90) % 180 - 90)
+
+
+def _vertex(before: float, here: float, after: float) -> float:
+    """Top of the parabola through three values, −½ … ½ from the middle one."""
+    curvature = before - 2 * here + after
+    return min(max(0.5 * (before - after) / curvature, -0.5), 0.5) if curvature < 0 else 0.0
