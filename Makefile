@@ -2,7 +2,7 @@
 #
 #   make demo [DEMO='--movies 4 --keep-open']     a simulated session, processed live
 #   make test [TESTS=tests/model] [WORKERS=4]     lint, then the tests
-#   make test-torch                               what runs with PyTorch's arrays too (installs a CPU build)
+#   make test-torch                               what runs with PyTorch, and Topaz (installs a CPU build)
 #   make lint · make format · make wheel · make bench [BENCH='motion --runs 1'] · make clean
 
 # The first Python >= 3.11 that really runs and can make a virtual environment (a name on the PATH may be an empty shim).
@@ -17,6 +17,10 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 # A release of which there are CPU builds; pip takes one where its index has it, else the usual one.
 TORCH ?= torch==2.13.0
+# Topaz, and what its picking needs beside PyTorch. Its training also wants torchvision, which has to fit
+# PyTorch's build; we do not train.
+TOPAZ ?= topaz-em==0.3.20
+TOPAZ_NEEDS := future h5py scikit-learn tqdm
 
 .PHONY: demo test test-torch lint format wheel bench test-programs clean
 
@@ -27,7 +31,7 @@ test: .venv/ready test-programs lint
 	@$(PYTEST) $(TESTS)
 
 test-torch: .venv/torch/ready
-	@PYTHONPATH=.venv/torch $(BIN)/python -m pytest tests/kernels tests/steps/test_device.py
+	@PYTHONPATH=.venv/torch $(BIN)/python -m pytest tests/kernels tests/steps/test_device.py tests/steps/test_topaz.py
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -58,10 +62,14 @@ test-programs:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-# Beside the environment, so that `make test` is the same with and without it.
+# Beside the environment, so that `make test` is the same with and without it; what both have is of one version.
 .venv/torch/ready: .venv/ready
-	@echo "installing $(TORCH) into .venv/torch (hundreds of megabytes)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target .venv/torch '$(TORCH)'
+	@echo "installing $(TORCH) and $(TOPAZ) into .venv/torch (hundreds of megabytes)"
+	@mkdir -p .venv/torch
+	@$(BIN)/python -m pip freeze --exclude-editable >.venv/torch/versions.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target .venv/torch \
+		--constraint .venv/torch/versions.txt '$(TORCH)' $(TOPAZ_NEEDS)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target .venv/torch --no-deps '$(TOPAZ)'
 	@touch $@
 
 clean:

@@ -207,9 +207,9 @@ def test_a_step_tells_what_it_does(step: Step):
 
 
 def test_no_word_has_two_makers_among_the_built_in_steps():
-    makers = Counter(
-        word for s in STEPS if "program" not in s.requires.values() for word in s.makes
-    )
+    # import_picks takes the place of pick: a step that needs picks brings the latter along
+    own = [s for s in STEPS if "program" not in s.requires.values() and s.name != "import_picks"]
+    makers = Counter(word for s in own for word in s.makes)
     assert [word for word, count in makers.items() if count > 1] == []
 
 

@@ -1,4 +1,4 @@
-"""RELION: a project folder with corrected micrographs, their CTF, coordinates and motion.
+"""RELION: a project folder with corrected micrographs, their CTF, coordinates, motion and particles.
 
 Tables as RELION 3.1 and later read them; labels and their meaning: RELION's metadata_label.h.
 All paths are relative to the folder, where RELION is started.
@@ -11,10 +11,12 @@ from typing import Any
 
 from focusnb import formats
 from focusnb.errors import FocusError
+from focusnb.export import boxes
 from focusnb.export.choice import UNWEIGHTED, Chosen, Summary, check_out, choose
 from focusnb.export.place import Folder
 from focusnb.formats import coordinates, motion_star, star
 from focusnb.formats import gain as gain_format
+from focusnb.formats import particles as particles_format
 from focusnb.kernels import gain as gain_kernel
 from focusnb.model.image import Image
 from focusnb.model.project import Project
@@ -48,7 +50,8 @@ def export(
     check_out(project, out)
     chosen, left_out = choose(project, images)
     folder = Folder(out, str(project.values()["export_how"]))
-    writer = _Writer(project, folder)
+    cut = any(_product(one, "particle_stack") for one in chosen)
+    writer = _Writer(project, folder, particles=cut)
     for number, one in enumerate(chosen):
         if report is not None:
             report(number / len(chosen), one.row["name"])
@@ -65,7 +68,7 @@ def export(
 class _Writer:
     """Collects rows while the images' files are put in their places."""
 
-    def __init__(self, project: Project, folder: Folder) -> None:
+    def __init__(self, project: Project, folder: Folder, *, particles: bool) -> None:
         self.project = project
         self.folder = folder
         self.corrected: list[dict[str, Any]] = []
@@ -76,11 +79,13 @@ class _Writer:
         self._optics: dict[tuple[Any, ...], int] = {}
         self._gains: dict[tuple[str, int, int], str] = {}
         # Before anything is placed: a folder with such tables of somebody else is refused.
-        self._tables = folder.paths((CORRECTED, CTF, INDEX, WINDOW))
+        names = (CORRECTED, CTF, INDEX, WINDOW, *([boxes.TABLE] if particles else []))
+        self._tables = folder.paths(names)
+        self._boxes = boxes.Boxes(folder)
 
     def add(self, one: Chosen) -> None:
         """Put one image's files in their places and note its rows; all of it or nothing."""
-        picks = _picks(one)
+        picks, cut = _picks(one), _particles(one)
         motion = _product(one, "motion_star")
         moved = motion_star.read(motion) if motion else None
         average, weighted = _product(one, "average"), _product(one, "average_dw")
@@ -99,7 +104,10 @@ class _Writer:
             self.measured.append({**names, "rlnOpticsGroup": group, **self._ctf(one)})
         if picks is not None:
             name = f"{COORDINATES}/{PICTURES}/{one.name}{SUFFIX}"
-            coordinates.write(self.folder.path(name), picks["x"], picks["y"], picks["score"])
+            coordinates.write(
+                self.folder.path(name), picks["x"], picks["y"], picks["score"],
+                classes=picks["class"], angle=picks["angle"],
+            )  # fmt: skip
             self.index.append(
                 {
                     "rlnMicrographName": names["rlnMicrographName"],
@@ -107,6 +115,8 @@ class _Writer:
                 }
             )
             self.particles += len(picks)
+        if cut is not None:
+            self._boxes.add(one, *cut, group=group, micrograph=names["rlnMicrographName"])
         self.told.append(
             {
                 "image": one.row["image"],
@@ -125,6 +135,8 @@ class _Writer:
         labels = ("rlnMicrographName", "rlnMicrographCoordinates")
         tables = {"coordinate_files": _table(self.index, labels)}
         files.append(star.write(self._tables[INDEX], tables))
+        if len(self._boxes):
+            files.append(self._boxes.write(self._tables[boxes.TABLE], self._optics_rows()))
         self._tables[WINDOW].write_text(f"{CTF}\n")  # the name of the micrographs
         left = [{"image": k, "name": n, "reason": r} for k, n, r in left_out]
         project = str(self.project.root)
@@ -247,6 +259,12 @@ def _reference(one: Chosen, word: str) -> Path | None:
 def _picks(one: Chosen) -> Any:
     path = _product(one, "picks")
     return None if path is None else coordinates.read(path)
+
+
+def _particles(one: Chosen) -> tuple[Path, Any] | None:
+    """Give the stack of the particles that were cut out and its tables, where there are any."""
+    stack, table = _product(one, "particle_stack"), _product(one, "particle_star")
+    return None if stack is None or table is None else (stack, particles_format.read(table))
 
 
 def _accumulated(one: Chosen) -> dict[str, float]:

@@ -12,7 +12,7 @@ from focusnb.model.vocabulary import Vocabulary, vocabulary
 
 
 def read_product(path: Path) -> Any:
-    """Read a product: picks as a table x, y, score; motion, CTF and recipes as their records.
+    """Read a product: picks as a table of points; motion, CTF and recipes as their records.
 
     Other STAR files are tables by name (a single one is given as it is), and all else is a picture.
     """

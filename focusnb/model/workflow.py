@@ -71,7 +71,8 @@ def _maker(word: str, registry: Registry, preferred: list[str]) -> Step | None:
         if step.name in preferred:
             return step
     built_in = [step for step in makers if registry.is_built_in(step.name)]
-    return next(iter(built_in or makers), None)
+    usual = [step for step in built_in if any(step.name in w.split() for w in BY_MODE.values())]
+    return next(iter(usual or built_in or makers), None)
 
 
 def _one_maker_per_word(steps: Iterable[Step]) -> None:

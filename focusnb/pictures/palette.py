@@ -21,6 +21,7 @@ QUALITY = "#0c8599"  # how well both agree
 MARK = "#2f9e44"  # a limit, a ring
 ICE = "#1c7ed6"  # where ice shows in a spectrum
 PICK = "#51e06b"  # a circle on a grey picture
+LEFT_OUT = "#fa5252"  # a veil over areas of a grey picture where nothing is picked
 TIME = ("#364fc7", "#7048e8", "#d6336c", "#f76707", "#fcc419")  # from the first frame to the last
 
 DPI = 100

@@ -11,10 +11,12 @@ from focusnb.formats import motion_star as motion_format
 from focusnb.model.job import Job
 from focusnb.model.step import step
 
+SIDE = 512  # pixels
+BLUR = 0.07  # diameters: what is finer than a particle's parts is noise in the overview
 NAMES = "average picks spectrum unaligned drift thon ctf"
 
 
-@step(category="Publish", results=[f"preview_{name}" for name in NAMES.split()], version="3")
+@step(category="Publish", results=[f"preview_{name}" for name in NAMES.split()], version="4")
 def previews(
     job: Job,
     average,
@@ -31,10 +33,13 @@ def previews(
     ctf_spectrum=None,
     ctf_star=None,
     picks=None,
+    background_free=None,
+    pick_mask=None,
 ):
     """Draw small pictures: average, spectra, drift, Thon rings, picks.
 
-    Whatever is there is drawn; what no step has made is left out.
+    Whatever is there is drawn; what no step has made is left out. Picks are circles of their
+    diameter on the average without its background; areas in which nothing was picked are red.
     """
     picture = job.read("average")
     pictures.thumbnail(picture, job.path("preview_average"))
@@ -59,8 +64,16 @@ def previews(
     job.report(0.6, "drawing previews")
     if picks is not None:
         points = coordinates.read(Path(picks))
-        marks = (points["x"], points["y"], particle_diameter / average_pixel_size)
-        pictures.thumbnail(picture, job.path("preview_picks"), marks=marks)
+        across = particle_diameter / average_pixel_size
+        flat = picture if background_free is None else job.read("background_free")
+        pictures.thumbnail(
+            flat,
+            job.path("preview_picks"),
+            blur=max(0.8, BLUR * across * SIDE / max(flat.shape)),
+            side=SIDE,
+            marks=(points["x"], points["y"], across),
+            veil=None if pick_mask is None else job.read("pick_mask") > 1,
+        )
         made.append("picks")
     if ctf_spectrum is not None and ctf_star is not None:
         made += _ctf(job, voltage, spherical_aberration, amplitude_contrast)

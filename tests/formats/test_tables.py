@@ -26,13 +26,14 @@ CTF = {
 
 def test_relions_picks_are_read():
     picks = coordinates.read(DATA / "relion3.1.3_log_autopick.star")
-    assert list(picks.columns) == ["x", "y", "score"]
-    assert picks.iloc[0].tolist() == [889.565262, 707.608731, 0.237794]
+    assert list(picks.columns) == ["x", "y", "score", "diameter", "class", "angle"]
+    assert picks.iloc[0][["x", "y", "score"]].tolist() == [889.565262, 707.608731, 0.237794]
 
 
 def test_picks_come_back_under_relions_labels(tmp_path):
     path = coordinates.write(tmp_path / "a_autopick.star", [1.5, 20], [3, 4.25], [0.5, 0.25])
-    assert coordinates.read(path).to_numpy().tolist() == [[1.5, 3, 0.5], [20, 4.25, 0.25]]
+    again = coordinates.read(path)[["x", "y", "score"]]
+    assert again.to_numpy().tolist() == [[1.5, 3, 0.5], [20, 4.25, 0.25]]
     theirs = star.read(DATA / "relion3.1.3_log_autopick.star")
     assert list(star.read(path)) == list(theirs) == [""]
     assert list(star.read(path)[""].columns) == list(theirs[""].columns)
@@ -40,7 +41,7 @@ def test_picks_come_back_under_relions_labels(tmp_path):
 
 def test_no_picks_are_an_empty_table(tmp_path):
     path = coordinates.write(tmp_path / "a.star", [], [], [])
-    assert coordinates.read(path).shape == (0, 3)
+    assert coordinates.read(path).shape == (0, 6)
 
 
 def test_manual_picks_have_no_score(tmp_path):

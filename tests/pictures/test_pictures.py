@@ -107,6 +107,29 @@ def test_marks_are_drawn_where_the_picks_are(noise, path):
     assert np.ptp(x) == pytest.approx(40, abs=4)
 
 
+def test_marks_may_have_diameters_of_their_own(noise, path):
+    pictures.thumbnail(noise, path, side=300, marks=([150, 450], [300, 300], [40.0, 160.0]))
+    colours = np.asarray(Image.open(path).convert("RGB"), int)
+    green = colours[..., 1] - colours[..., 0] > 60
+    wide = [np.ptp(np.nonzero(half)[1]) for half in (green[:, :150], green[:, 150:])]
+    assert wide == [pytest.approx(20, abs=4), pytest.approx(80, abs=4)]
+    with pytest.raises(BadData, match="2 marks but 3 diameters"):
+        pictures.thumbnail(noise, path, marks=([1, 2], [1, 2], [1, 2, 3]))
+
+
+def test_a_veil_covers_its_part_of_the_area_whatever_its_size(noise, path):
+    veil = np.zeros((30, 20), np.int8)
+    veil[:15, 10:] = 2  # the lower right quarter
+    pictures.thumbnail(noise, path, side=300, veil=veil)
+    colours = np.asarray(Image.open(path).convert("RGB"), int)
+    red = colours[..., 0] - colours[..., 2]
+    assert red[160:, 160:].mean() > 30
+    assert abs(red[:140]).max() < 30
+    assert abs(red[160:, :140]).max() < 30
+    with pytest.raises(BadData, match="a veil has the shape"):
+        pictures.thumbnail(noise, path, veil=np.zeros(5))
+
+
 def test_no_marks_at_all_are_fine(noise, path):
     assert pictures.thumbnail(noise, path, marks=([], [], 80.0)).exists()
 
