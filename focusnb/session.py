@@ -83,6 +83,31 @@ class Project(model.Project):
             )
         return self._submit(images, steps, set=set, top=True, trial=name)
 
+    def edit_picks(
+        self,
+        image: Any,
+        *,
+        added: Any = (),
+        removed: Any = (),
+        excluded: Sequence[Any] = (),
+    ) -> None:
+        """Keep changes to an image's picks by hand, in its folder: picking it again honours them.
+
+        added, removed: points [x, y]; excluded: polygons, lists of such; in pixels of the average.
+        They take the place of earlier ones; none at all, and the image is as no hand had touched it.
+        """
+        from focusnb.formats import pick_edits
+
+        changes = pick_edits.made(added, removed, excluded)
+        (chosen,) = self.ids(image if isinstance(image, Image | str) else [image])
+        place = self.folder(chosen) / "pick_edits.json"
+        if len(changes.added) or len(changes.removed) or changes.excluded:
+            pick_edits.write(place, changes)
+            self.set([chosen], pick_edits=place.name)
+        else:
+            self.set([chosen], pick_edits=None)
+            place.unlink(missing_ok=True)
+
     @property
     def queue(self) -> Any:
         """The project's queue."""

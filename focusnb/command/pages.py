@@ -1,4 +1,4 @@
-"""Commands that open pages: monitor."""
+"""Commands that open pages: monitor, tune."""
 
 import argparse
 import os
@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import focusnb as fn
-from focusnb.errors import FocusError
+from focusnb.errors import BadValue, FocusError, MissingProduct
 
 PUBLISH = 1.0  # seconds between two looks whether anything changed
+MOST = 6  # images that are tuned on together
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -21,6 +22,16 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     monitor.add_argument("--host", help="address to listen at; 127.0.0.1 if not told otherwise")
     monitor.add_argument("--port", type=int)
     monitor.set_defaults(run=_monitor)
+    tune = commands.add_parser(
+        "tune", parents=[common], help="tune picking by eye on a few images, in the browser"
+    )
+    tune.add_argument("project")
+    tune.add_argument(
+        "--images", metavar="EXPR", default="",
+        help="1 to 6 images to look at; three good ones of low to high defocus if not told otherwise",
+    )  # fmt: skip
+    tune.add_argument("--port", type=int, default=8866)
+    tune.set_defaults(run=_tune)
 
 
 def start_monitor(
@@ -51,6 +62,35 @@ def _monitor(args: argparse.Namespace) -> int:
                 if trouble and trouble != told:
                     print(f"focusnb: {trouble}", file=sys.stderr, flush=True)
                 told = trouble
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _tune(args: argparse.Namespace) -> int:
+    """Serve the page to this computer only, with a token: it can change the project."""
+    project = fn.open(args.project)
+    known = {row["id"] for row in project.rows("average_pixel_size > 0")}
+    chosen = [image.id for image in project.select(args.images)] if args.images else []
+    if args.images and not 1 <= len(chosen) <= MOST:
+        raise BadValue(
+            f"--images {args.images!r} names {len(chosen)} images; choose 1 to {MOST} of them"
+        )
+    if not known or not set(chosen) <= known:
+        raise MissingProduct(
+            f"{project.name} has no average to pick in yet; process its images first"
+            if not known
+            else f"{project[min(set(chosen) - known)].key} has no average to pick in yet; process it first"
+        )
+    command = [
+        sys.executable, "-m", "focusnb_widgets.server", "--tune", str(project.root),
+        "--images", args.images, "--port", str(args.port), "--stay-with", str(os.getpid()),
+    ]  # fmt: skip
+    server = subprocess.Popen(command)
+    try:
+        return server.wait()
     except KeyboardInterrupt:
         return 0
     finally:

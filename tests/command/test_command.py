@@ -11,7 +11,7 @@ from focusnb.command import main, parser
 
 NAMES = (
     "demo new quick import run process queue status library set get lock unlock flag move trash"
-    " empty-trash export monitor steps parameters doctor rebuild simulate"
+    " empty-trash export monitor tune steps parameters doctor rebuild simulate"
 ).split()
 
 

@@ -24,7 +24,7 @@ PATIENCE = 100.0
 class SessionHead(anywidget.AnyWidget):
     """Title, facts, freshness and alerts; tells the kernel that somebody looks."""
 
-    _esm = module("head.js")
+    _esm = module("alive.js", "head.js")
     _css = style()
     state = Dict().tag(sync=True)
     feeds = List(Unicode()).tag(sync=True)

@@ -1,8 +1,10 @@
 """The pages' server: our voila, which shows one page, serves its own files only and asks nobody outside.
 
 ``python -m focusnb_widgets.server FEED_FOLDER… [--host 127.0.0.1] [--port 8866] [--stay-with PID]``
-prints the page's address and serves until it is told to end (SIGTERM or Ctrl-C), or the process ends
-that it stays with; its kernels end with it.
+serves the monitoring page, ``python -m focusnb_widgets.server --tune PROJECT [--images EXPR] …`` the
+one that tunes picking, which can change the project and therefore needs a token. It prints the page's
+address and serves until it is told to end (SIGTERM or Ctrl-C), or the process ends that it stays with;
+its kernels end with it.
 """
 
 import argparse
@@ -11,11 +13,13 @@ import contextlib
 import errno
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,7 @@ import tornado.netutil
 import tornado.web
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from voila.app import Voila
+from voila.tornado.handler import TornadoVoilaHandler
 from voila.utils import url_path_join
 
 from focusnb.errors import FocusError, QueueError
@@ -38,10 +43,33 @@ EXTENSIONS = [
     "@jupyter-widgets/jupyterlab-manager",
     "anywidget",
 ]
-POOL = 2  # kernels that wait for visitors
 PORTS = 50  # how many ports are tried
 LOOK = 2.0  # seconds between two looks whether the process lives that we stay with
 IDLE = 60  # seconds after which a kernel ends that nobody is connected to and that does nothing
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is served: a notebook of the dashboards, and what its kernels find in their environment.
+
+    pool: kernels that wait for visitors. token: whoever opens the page must know it.
+    """
+
+    notebook: str
+    environment: Mapping[str, str]
+    pool: int = 2
+    token: str | None = None
+
+
+def monitoring(feeds: Sequence[Path]) -> Page:
+    """The page that shows feeds; it can change nothing."""
+    return Page("monitor.ipynb", {"FOCUSNB_FEED": os.pathsep.join(str(feed) for feed in feeds)})
+
+
+def tuning(project: Path, images: str) -> Page:
+    """The page that tunes picking in a project. images: EXPR, or empty for good examples."""
+    given = {"FOCUSNB_PROJECT": str(project), "FOCUSNB_IMAGES": images}
+    return Page("tune_picking.ipynb", given, pool=1, token=secrets.token_hex(24))
 
 
 class OwnPython(KernelSpecManager):
@@ -69,6 +97,22 @@ class Alive(tornado.web.RequestHandler):
         self.set_status(204)
 
 
+class Guarded(TornadoVoilaHandler):
+    """The page for those who know its token; then the address forgets it."""
+
+    async def prepare(self) -> None:
+        """Refuse strangers at once: there is nobody here who could log in."""
+        await super().prepare(_redirect_to_login=False)
+        if self.get_argument("token", None) is not None:
+            self.redirect(self.request.path)  # the cookie that was just set does from now on
+
+    def write_error(self, status_code: int, **how: Any) -> None:
+        """Say in a sentence what is missing."""
+        self.set_header("Content-Type", "text/plain; charset=UTF-8")
+        told = "This page needs its token: open the whole address that was printed when it was started."
+        self.finish(told if status_code == 403 else f"error {status_code}")
+
+
 class BokehFiles(tornado.web.StaticFileHandler):
     """BokehJS, which browsers may keep: its version is that of this installation."""
 
@@ -81,6 +125,7 @@ class Server(Voila):
     """Voila with one page; its folder's files, other paths and templates by request are not served."""
 
     name = "voila"
+    page: Page
     sockets: list[socket.socket]
     lives: Callable[[], bool]  # whether the process that started us is still there
 
@@ -92,9 +137,12 @@ class Server(Voila):
             pattern = handler[0]
             if "/voila/files/" in pattern or "/voila/api/shutdown/" in pattern:
                 continue
+            if self.page.token and pattern.endswith(("/login", "/logout")):
+                continue
             if pattern == url_path_join(under, r"/(.*)"):
                 # any other path is unknown: a stray request (favicon.ico, a scanner) starts no kernel
-                handler = (url_path_join(under, r"/()"), *handler[1:])
+                shown = Guarded if self.page.token else handler[1]
+                handler = (url_path_join(under, r"/()"), shown, *handler[2:])
             kept.append(handler)
         return [
             (url_path_join(under, r"/alive"), Alive),
@@ -111,7 +159,8 @@ class Server(Voila):
         server = tornado.httpserver.HTTPServer(self.app)
         server.add_sockets(self.sockets)
         host = f"[{self.ip}]" if ":" in self.ip else self.ip
-        say(f"http://{host}:{self.port}{self.base_url}")
+        token = f"?token={self.page.token}" if self.page.token else ""
+        say(f"http://{host}:{self.port}{self.base_url}{token}")
         loop = asyncio.get_event_loop()
         ended = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -158,11 +207,11 @@ def open_sockets(host: str, port: int) -> tuple[int, list[socket.socket]]:
     raise QueueError(f"ports {port} to {port + PORTS - 1} of {host} are all taken; choose a --port")
 
 
-def settings(host: str, port: int) -> list[str]:
+def settings(page: Page, host: str, port: int) -> list[str]:
     """Give voila's settings as its command line."""
     dashboards = dashboards_dir()
     return [
-        str(dashboards / "monitor.ipynb"),
+        str(dashboards / page.notebook),
         f"--Voila.ip={host}",
         f"--Voila.port={port}",
         "--Voila.open_browser=False",
@@ -171,21 +220,23 @@ def settings(host: str, port: int) -> list[str]:
         "--VoilaConfiguration.allow_template_override=NO",
         "--VoilaConfiguration.allow_theme_override=NO",
         "--VoilaConfiguration.preheat_kernel=True",
-        f"--VoilaConfiguration.default_pool_size={POOL}",
+        f"--VoilaConfiguration.default_pool_size={page.pool}",
         "--VoilaConfiguration.kernel_spec_manager_class=focusnb_widgets.server.OwnPython",
         *(f"--VoilaConfiguration.extension_allowlist={name}" for name in EXTENSIONS),
         f"--MappingKernelManager.cull_idle_timeout={IDLE}",
         "--MappingKernelManager.cull_interval=20",
+        # no command line of a process: nobody else on this computer can read it
+        *([f"--Voila.token={page.token}"] if page.token else []),
+        # an empty page would tell its user nothing; strangers do not see this one
+        *(["--VoilaConfiguration.show_tracebacks=True"] if page.token else []),
     ]
 
 
-def serve(
-    feeds: Sequence[Path], host: str, port: int, lives: Callable[[], bool] = lambda: True
-) -> None:
-    """Serve the monitoring page of these feeds until a signal comes, or `lives` gives False."""
+def serve(page: Page, host: str, port: int, lives: Callable[[], bool] = lambda: True) -> None:
+    """Serve a page until a signal comes, or `lives` gives False."""
     number, sockets = open_sockets(host, port)
     dashboards = dashboards_dir()
-    os.environ["FOCUSNB_FEED"] = os.pathsep.join(str(feed) for feed in feeds)
+    os.environ.update(page.environment)
     places = [str(dashboards), *filter(None, [os.environ.get("JUPYTER_PATH")])]
     os.environ["JUPYTER_PATH"] = os.pathsep.join(places)
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = (
@@ -196,25 +247,33 @@ def serve(
     asyncio.set_event_loop(asyncio.new_event_loop())
     with tempfile.TemporaryDirectory(prefix="focusnb-page-") as connections:
         server = Server(connection_dir_root=connections)
-        server.sockets, server.lives = sockets, lives
-        server.initialize(settings(host, number))
+        server.page, server.sockets, server.lives = page, sockets, lives
+        server.initialize(settings(page, host, number))
         server.start()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(
-        prog="python -m focusnb_widgets.server", description="Serve the monitoring page of feeds."
+        prog="python -m focusnb_widgets.server",
+        description="Serve the monitoring page of feeds, or the page that tunes picking.",
     )
-    parser.add_argument("feeds", metavar="FEED_FOLDER", type=Path, nargs="+")
+    parser.add_argument("feeds", metavar="FEED_FOLDER", type=Path, nargs="*")
+    parser.add_argument("--tune", metavar="PROJECT", type=Path, help="tune picking in a project")
+    parser.add_argument("--images", metavar="EXPR", default="", help="the images to tune on")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
     parser.add_argument("--port", type=int, default=8866, help="port, or the next free one")
     parser.add_argument("--stay-with", type=int, metavar="PID", help="end when this process ends")
     given = parser.parse_args(arguments)
-    feeds = [feed.expanduser().absolute() for feed in given.feeds]
+    if bool(given.feeds) == bool(given.tune):
+        parser.error("name feeds, or a project with --tune")
+    if given.tune:
+        page = tuning(given.tune.expanduser().absolute(), given.images)
+    else:
+        page = monitoring([feed.expanduser().absolute() for feed in given.feeds])
     try:
         partner = psutil.Process(given.stay_with or os.getpid())
-        serve(feeds, given.host, given.port, partner.is_running)
+        serve(page, given.host, given.port, partner.is_running)
     except psutil.NoSuchProcess:
         return 0
     except FocusError as error:

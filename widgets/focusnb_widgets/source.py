@@ -1,4 +1,4 @@
-"""The JavaScript and the style sheet of the widgets, as they lie in static/."""
+"""The JavaScript and the style sheets of the widgets, as they lie in static/."""
 
 from functools import cache
 from pathlib import Path
@@ -7,15 +7,15 @@ STATIC = Path(__file__).with_name("static")
 
 
 @cache
-def module(name: str) -> str:
-    """Give a widget's ES module: what all parts share, then its own file."""
-    return f"{_read('common.js')}\n{_read(name)}"
+def module(*names: str) -> str:
+    """Give a widget's ES module: what all parts share, then its own files in this order."""
+    return "\n".join(_read(name) for name in ("common.js", *names))
 
 
 @cache
-def style() -> str:
-    """Give the style sheet of the monitoring page."""
-    return _read("page.css")
+def style(*names: str) -> str:
+    """Give style sheets joined; that of the monitoring page when none is named."""
+    return "\n".join(_read(name) for name in names or ("page.css",))
 
 
 def _read(name: str) -> str:
