@@ -15,8 +15,13 @@ from pathlib import Path
 import ctf
 import house
 import motion
+import picking
+import tuning
 
-SUBJECTS = {"motion": motion.main, "ctf": ctf.main, "house": house.main}
+SUBJECTS = {
+    "motion": motion.main, "ctf": ctf.main, "picking": picking.main, "tuning": tuning.main,
+    "house": house.main,
+}  # fmt: skip
 README = Path(__file__).parent / "README.md"
 
 
