@@ -37,7 +37,7 @@ assert (after["comment"] != "").sum() == 1 + (after["flag"] == "gold").sum()
 assert project.groups == ["g1", "keep"]
 assert len(project.select("stale == 'ctf'")) == 0
 """,
-    "03_ctf_and_ice": """
+    "06_ctf_and_ice": """
 assert abs(fit.defocus_u - 27200) < 300 and fit.astigmatism < 250 and fit.resolution < 8
 assert (checked.iloc[:, 1] - checked.iloc[:, 0]).abs().max() < 60
 assert (checked.iloc[:, 3] - checked.iloc[:, 2]).abs().max() < 80
