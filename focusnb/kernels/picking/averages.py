@@ -98,19 +98,19 @@ def find_again(
 
     The score is the height above the noise's candidates, in their scatter. With fewer than 20 picks
     to learn from, and when the second pass's picks do not stand out from noise more clearly than
-    the first one's, the picks that were given are given back.
+    the first one's, the picks that were given are given back, with scores of the same kind.
 
     The parameters are those of `averages` and `find_blobs`.
     """
     chosen = _chosen(picks, diameter / pixel_size)
-    ground = _ground(picture, pixel_size, diameter, bright, exclude, workers)
     if len(chosen) < FEW:
-        return picks
+        return _above_noise(picks)
+    ground = _ground(picture, pixel_size, diameter, bright, exclude, workers)
     first = _first(ground, chosen, 1 + len(FOLDS))
     _, found = _learned(ground, first, exclude=exclude, border=border, workers=workers)
     before = _height(picks, len(chosen), diameter / pixel_size)
     after = _height(found, len(chosen), diameter / pixel_size)
-    return found if after > BETTER * before else picks
+    return found if after > BETTER * before else _above_noise(picks)
 
 
 def _ground(
@@ -266,12 +266,20 @@ def _noise(picks: Picks) -> tuple[float, float]:
 
 
 def _above_noise(picks: Picks) -> Picks:
-    """The same picks with scores above the middle of noise candidates, in their scatter."""
+    """The same picks with scores above the middle of noise candidates, in their scatter.
+
+    Picks that know of no noise, as those of other programs, keep their scores.
+    """
+    if picks.noise is None:
+        return picks
     middle, scatter = _noise(picks)
-    noise = picks.noise
-    if noise is not None:
-        noise = replace(noise, score=(noise.score - middle) / scatter)
-    return replace(picks, score=(picks.score - middle) / scatter, noise=noise)
+    noise = replace(picks.noise, score=_rounded((picks.noise.score - middle) / scatter))
+    return replace(picks, score=_rounded((picks.score - middle) / scatter), noise=noise)
+
+
+def _rounded(score: NDArray) -> NDArray:
+    """Scores as `points` makes them."""
+    return score.astype(np.float32).astype(np.float64)
 
 
 def _height(picks: Picks, count: int, diameter: float) -> float:

@@ -23,10 +23,9 @@ def background_free(
     )
     array = np.asarray(picture, np.float32)
     reach = REACH * diameter / small.pixel_size
-    slow = _parabola(
-        small.values
-    )  # else the Gaussian, which reflects at the edge, bends slopes there
-    level = slow + scipy.ndimage.gaussian_filter(small.values - slow, reach)
+    # taken off first: the Gaussian, which reflects at the edge, would bend slopes there
+    bend = _parabola(small.values)
+    level = bend + scipy.ndimage.gaussian_filter(small.values - bend, reach)
     rest = array - _between(level, small)
     side = max(1, round(min(small.step)))
     height, width = (n // side for n in array.shape)
@@ -41,10 +40,7 @@ def background_free(
 
 def _parabola(values: NDArray) -> NDArray:
     """The polynomial of second order through a picture, (y, x) float32."""
-    height, width = values.shape
-    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
-    terms = [x**i * y**j for i in range(3) for j in range(3 - i)]
-    surface = np.stack(np.broadcast_arrays(*terms), axis=-1).reshape(values.size, -1)
+    surface = searching.slow(values.shape, 2)
     fit = np.linalg.lstsq(surface, values.ravel(), rcond=None)[0]
     return (surface @ fit).reshape(values.shape).astype(np.float32)
 

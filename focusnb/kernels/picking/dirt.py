@@ -4,6 +4,8 @@ import numpy as np
 import scipy  # its parts take long to load: that happens when one is first used
 from numpy.typing import NDArray
 
+from focusnb.kernels.picking import small as searching
+
 ORDER = 2  # of the polynomial that is the beam and the ice's slow changes
 LARGER = 1.25  # diameters: dark features narrower than that are particles, not dirt
 USUAL = 0.007  # scatter of the ice, part of its counts, where that part cannot be known
@@ -127,10 +129,7 @@ def _level(values: NDArray) -> tuple[NDArray, float, NDArray]:
     it begins with more and less of the brightest places; the fit that leaves least scatter for the
     part of the picture that it explains is taken.
     """
-    height, width = values.shape
-    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
-    terms = [x**i * y**j for i in range(ORDER + 1) for j in range(ORDER + 1 - i)]
-    surface = np.stack(np.broadcast_arrays(*terms), axis=-1).reshape(values.size, -1)
+    surface = searching.slow(values.shape, ORDER)
     flat = values.ravel().astype(np.float64)
     best, least = None, np.inf
     for begin in (40, 60, 80):

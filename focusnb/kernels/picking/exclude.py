@@ -18,6 +18,7 @@ from focusnb.kernels.picking.threshold import automatic
 KINDS = ("free", "border", "carbon", "ice", "aggregate", "dark blob", "defect", "by hand")
 ACROSS = 8  # pixels across a particle, in the mask
 MARGIN = 0.35  # diameters that dirt is made larger by
+FAR = 10.0  # pictures away, a polygon's corner is as good as any that is further
 ROUNDS = 4  # in which clumps and specks are looked for: the strongest hide the others
 SPECK = 0.8  # diameters around a speck
 LEFT = 0.02  # part of the picture: with less ice than that nothing is looked for
@@ -72,7 +73,9 @@ class Exclusion:
                 )
             if not np.isfinite(corners).all():
                 raise BadData("a corner of a polygon is no finite number")
-            draw.polygon([tuple(c) for c in (corners - self.offset) / self.step], fill=1, outline=1)
+            places = (corners - self.offset) / self.step
+            places = np.clip(places, -FAR * max(width, height), FAR * max(width, height))
+            draw.polygon([tuple(place) for place in places], fill=1, outline=1)
         return replace(self, kinds=np.where(np.asarray(canvas), 7, self.kinds).astype(np.uint8))
 
 
@@ -88,7 +91,7 @@ def exclusion(
     """What of the picture cannot hold a particle of this diameter, Å.
 
     First what is darker than the ice behind an edge (`dirt.regions`) and what the camera does not
-    see (`dirt.defects`), then clumps and specks among the blobs of the rest; all with a margin.
+    see (`dirt.defects`), then clumps and specks among the blobs of the rest.
 
     bright : particles are brighter than their surroundings
     border : Å along the picture's edge, half a diameter when not given
@@ -97,9 +100,10 @@ def exclusion(
         picture, pixel_size=pixel_size, diameter=diameter, across=ACROSS, workers=workers
     )
     across = diameter / small.pixel_size
-    kinds = dirt.regions(small.values, across)
+    kinds = grown(dirt.regions(small.values, across), MARGIN * across)
+    # without a margin: a particle that a bad column crosses is seen nevertheless
     kinds = np.where(kinds > 0, kinds, _defects(np.asarray(picture), small))
-    found = Exclusion(grown(kinds, MARGIN * across), small.step, small.offset)
+    found = Exclusion(kinds, small.step, small.offset)
     for _ in range(ROUNDS):
         new = _standing_out(
             small, found, pixel_size=pixel_size, diameter=diameter, bright=bright, workers=workers

@@ -15,13 +15,17 @@ from focusnb.kernels.picking.balls import flattened
 from focusnb.kernels.picking.exclude import Exclusion
 from focusnb.kernels.picking.picks import Picks, points
 from focusnb.kernels.picking.ridges import Path
-from focusnb.kernels.picking.threshold import automatic
 
 ACROSS = 8  # pixels across a filament in the picture that is searched
 SHORTEST = 5.0  # widths: shorter ridges are too often noise, and hold few segments
 SMOOTH = 1.0  # widths: standard deviation of the Gaussian that smooths a path
 CROSSING = 1.0  # widths from another filament, within which there are no segments
+NOISE = (
+    3.8  # sd; of 48 pictures of noise, none had a ridge of five widths that was as high in the mean
+)
+FALSE = 0.2  # ridges of the other contrast for one that is found
 RIVAL = 0.5  # of a filament's score, from which on another one that crosses it counts
+FRINGE = 0.7  # of a ridge's score, that filaments have if it is their fringe
 IMPRINT = 2.0  # widths from a filament, within which its fringes lie
 ONE_SIDED = 0.8  # of a ridge's height, by which its two sides differ when it is an edge
 
@@ -105,17 +109,23 @@ def find_filaments(
 
 
 def line(picks: Picks) -> float:
-    """The automatic threshold of filaments: `automatic` of one score for each of them."""
-    one = _each(picks)
-    if picks.noise is None or not len(picks.noise):
-        return ridges.SEED
-    return automatic(replace(one, noise=_each(picks.noise)))
+    """The automatic threshold of filaments; infinite when there are none.
+
+    The lowest score, above what noise of the same strength everywhere reaches, at which ridges of
+    the other contrast are few beside those found: then those found are no background.
+    """
+    found = _each(picks)
+    noise = np.empty(0) if picks.noise is None else np.sort(_each(picks.noise))
+    scores = np.sort(found[found >= NOISE])[::-1]
+    false = noise.size - np.searchsorted(noise, scores)
+    good = np.nonzero(false <= FALSE * np.arange(1, scores.size + 1))[0]
+    return float(scores[good[-1]]) if good.size else float("inf")
 
 
-def _each(picks: Picks) -> Picks:
-    """The first segment of each filament."""
+def _each(picks: Picks) -> NDArray:
+    """The score of each filament."""
     _, first = np.unique(picks.classes, return_index=True)
-    return picks[np.sort(first)]
+    return picks.score[first]
 
 
 def _length(what: str, value: float) -> float:
@@ -135,11 +145,11 @@ def _lines(seen: ridges.Oriented, flat: NDArray, shortest: float, width: float) 
 
 
 def _beside(path: Path, others: list[Path], distance: float) -> bool:
-    """Whether most of a path lies beside higher ones: it is their fringe, not noise."""
-    higher = [one for one in others if one.score > path.score]
-    if not higher:
+    """Whether most of a path lies beside others as high: it is their fringe, not noise."""
+    high = [one for one in others if one.score > FRINGE * path.score]
+    if not high:
         return False
-    tree = scipy.spatial.cKDTree(np.concatenate([np.stack([p.x, p.y], 1) for p in higher]))
+    tree = scipy.spatial.cKDTree(np.concatenate([np.stack([p.x, p.y], 1) for p in high]))
     return float((tree.query(np.stack([path.x, path.y], 1))[0] < distance).mean()) > 0.5
 
 

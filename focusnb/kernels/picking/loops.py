@@ -4,23 +4,26 @@ import numpy as np
 
 from focusnb.kernels.compiled import compiled
 
+CELLS = 512  # along a side, at most
+
 
 @compiled()
 def apart(x, y, distance):
     """Which points are kept when each in turn is kept if no kept one is nearer than `distance`.
 
     x, y: (k,) float64, the best first.  Returns (k,) bool. Points lie in cells as wide as the
-    distance, so that only nine cells have to be looked at.
+    distance or wider, so that only nine cells have to be looked at.
     """
     count = x.size
     kept = np.zeros(count, np.bool_)
     left, low = x.min(), y.min()
-    columns = int((x.max() - left) / distance) + 1
-    rows = int((y.max() - low) / distance) + 1
+    cell = max(distance, (x.max() - left) / CELLS, (y.max() - low) / CELLS)
+    columns = int((x.max() - left) / cell) + 1
+    rows = int((y.max() - low) / cell) + 1
     first = np.full((rows, columns), -1, np.int64)  # of a cell's chain of kept points
     following = np.full(count, -1, np.int64)
     for k in range(count):
-        row, column = int((y[k] - low) / distance), int((x[k] - left) / distance)
+        row, column = int((y[k] - low) / cell), int((x[k] - left) / cell)
         free = True
         for r in range(max(row - 1, 0), min(row + 2, rows)):
             for c in range(max(column - 1, 0), min(column + 2, columns)):

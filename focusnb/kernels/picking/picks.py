@@ -26,8 +26,8 @@ class Picks:
     y: NDArray
     score: NDArray  # height of the answer in sd of its surroundings
     diameter: NDArray  # Å
-    classes: NDArray  # which template, from 1; 0 without templates
-    angle: NDArray  # degrees in (−90°, 90°]: direction (cos, sin) = (column, row)
+    classes: NDArray  # which template or filament, from 1; 0 of blobs
+    angle: NDArray  # degrees, direction (cos, sin) = (column, row); of filaments in (−90°, 90°]
     threshold: float = -np.inf  # the score from which on points were taken
     distance: float = 0.0  # pixels that they keep between each other
     area: float = np.nan  # of what was searched, pixels of the picture squared
@@ -73,6 +73,8 @@ def points(
         np.broadcast_to(np.asarray(v, np.float64), x.shape) for v in (score, diameter, angle)
     )
     classes = np.broadcast_to(np.asarray(classes, np.int64), x.shape)
+    # as files and pages hold them: so a threshold that is a score takes the same picks everywhere
+    score = score.astype(np.float32).astype(np.float64)
     order = np.argsort(-score, kind="stable")
     columns = (x, y, score, diameter, classes, angle)
     return Picks(*(column[order] for column in columns), area=area, noise=noise)
@@ -112,6 +114,10 @@ def apart(picks: Picks, distance: float) -> Picks:
     """
     from focusnb.kernels.picking import loops  # compiled, when one is first used
 
+    if not (np.isfinite(distance) and distance >= 0):
+        raise BadData(
+            f"the distance between picks is {distance} pixels; it must be a number from 0"
+        )
     if picks.noise is not None:
         picks = replace(picks, noise=apart(picks.noise, distance))
     if len(picks) < 2 or distance <= picks.distance:

@@ -54,7 +54,9 @@ def projections(
     cube = _cube(volume)
     if angle_step is not None:
         if not 0 < angle_step <= 180:
-            raise BadData(f"the step between directions is {angle_step}°; it is above 0 and up to 180")
+            raise BadData(
+                f"the step between directions is {angle_step}°; it is above 0 and up to 180"
+            )
         count = int(np.ceil(4 * np.pi / np.deg2rad(angle_step) ** 2))
     if not 1 <= count <= MOST:
         raise BadData(f"{count} directions were asked for; it is 1 to {MOST}")
@@ -103,7 +105,9 @@ def _cube(volume: ArrayLike) -> NDArray:
         raise BadData(f"the map has voxels of type {values.dtype}; real numbers are needed")
     values = values.astype(np.float32)
     if not np.isfinite(values).all():
-        raise BadData(f"the map has {int((~np.isfinite(values)).sum())} voxels that are NaN or infinite")
+        raise BadData(
+            f"the map has {int((~np.isfinite(values)).sum())} voxels that are NaN or infinite"
+        )
     if values.min() == values.max():
         raise BadData(f"the map is constant (every voxel is {values.flat[0]:g}): it shows nothing")
     faces = [values[0], values[-1], values[:, 0], values[:, -1], values[:, :, 0], values[:, :, -1]]
@@ -147,7 +151,9 @@ def _slices(cube: NDArray, directions: NDArray) -> NDArray:
         [_mirror(spectrum[:, :, 1:2]), spectrum], axis=2
     )
     spectrum = scipy.fft.fftshift(spectrum, axes=(0, 1))
-    ky, kx = np.meshgrid(np.arange(-side // 2, side // 2) * 2, np.arange(side // 2 + 1) * 2, indexing="ij")
+    ky, kx = np.meshgrid(
+        np.arange(-side // 2, side // 2) * 2, np.arange(side // 2 + 1) * 2, indexing="ij"
+    )
     round_ = np.hypot(ky, kx) <= side - 2
     pictures = np.empty((len(directions), side, side), np.float32)
     for number, direction in enumerate(directions):
@@ -157,7 +163,8 @@ def _slices(cube: NDArray, directions: NDArray) -> NDArray:
         k[back] *= -1
         at = [k[:, 2] + side, k[:, 1] + side, k[:, 0] + 1]
         real, imaginary = (
-            scipy.ndimage.map_coordinates(part, at, order=1) for part in (spectrum.real, spectrum.imag)
+            scipy.ndimage.map_coordinates(part, at, order=1)
+            for part in (spectrum.real, spectrum.imag)
         )
         flat = np.zeros(kx.shape, np.complex64)
         flat[round_] = real + 1j * np.where(back, -imaginary, imaginary)

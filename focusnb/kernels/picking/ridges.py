@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from focusnb.kernels import fourier
 
-DIRECTIONS = 36  # over half a turn
+DIRECTIONS = 24  # over half a turn
 ACROSS, ALONG = 0.37, 1.25  # widths: standard deviations of the filter
-SEED, END = 3.5, 2.5  # sd of noise: where a path may begin, and where it ends
+SEED, END = 4.0, 2.5  # sd of noise: where a path may begin, and where it ends
 FADED = 0.5  # of a path's median height: what is lower at its ends is beyond the filament
 STEP = 1.0  # pixels
 BEND = 15.0  # degrees by which a path may turn within a step
@@ -90,16 +90,17 @@ class Oriented:
         spectrum = fourier.transform(wide, workers=workers)
         ky, kx = (2 * np.pi * s for s in fourier.frequency_grid(wide.shape))
         inner = slice(margin, -margin)
-        made = np.empty((DIRECTIONS, *flat.shape), np.float32)
+        made = np.empty((*flat.shape, DIRECTIONS), np.float32)
         for k, angle in enumerate(np.pi * np.arange(DIRECTIONS) / DIRECTIONS):
             along = np.cos(angle) * kx + np.sin(angle) * ky
             across = np.cos(angle) * ky - np.sin(angle) * kx
             line = across**2 * np.exp(
                 -0.5 * width**2 * ((ACROSS * across) ** 2 + (ALONG * along) ** 2)
             )
-            made[k] = fourier.inverse(spectrum * line, wide.shape, workers=workers)[inner, inner]
-        noise = 1.4826 * float(np.median(np.abs(made[:, flat != 0])))
-        self.answers = made / np.float32(max(noise, 1e-30))
+            seen = fourier.inverse(spectrum * line, wide.shape, workers=workers)
+            made[:, :, k] = seen[inner, inner]
+        noise = 1.4826 * float(np.median(np.abs(made[flat != 0])))
+        self.answers = made / np.float32(max(noise, 1e-30))  # (y, x, direction)
         self.width = width
 
     def reversed(self) -> Oriented:
@@ -110,24 +111,25 @@ class Oriented:
 
     def paths(self) -> Iterator[Path]:
         """Paths along all ridges, from their highest points on, the highest first."""
-        best = self.answers.max(axis=0)
+        best = self.answers.max(axis=2)
         row, column = np.nonzero(self._crests(best) & (best >= SEED))
         order = np.argsort(-best[row, column], kind="stable")
         taken = np.full(best.shape, np.nan, np.float32)  # direction of the path that was here
         for y, x in zip(row[order].tolist(), column[order].tolist(), strict=True):
-            angle = int(np.argmax(self.answers[:, y, x])) * 180 / DIRECTIONS
+            angle = int(np.argmax(self.answers[y, x])) * 180 / DIRECTIONS
             if _differ(angle, float(taken[y, x])) < ALIKE:
                 continue
             ahead = self._follow(x, y, angle, taken)
             back = self._follow(x, y, angle + 180, taken)
-            path = _ended(np.array([*back[:0:-1], *ahead]))
-            self._take(path, taken)
+            whole = np.array([*back[:0:-1], *ahead])
+            self._take(whole, taken)
+            path = _ended(whole)
             if len(path) > 3:
                 yield Path(path[:, 0], path[:, 1], path[:, 2])
 
     def _crests(self, best: NDArray) -> NDArray:
         """Whether a place is higher than its neighbours across the ridge: (y, x) bool."""
-        angle = np.pi * self.answers.argmax(axis=0) / DIRECTIONS
+        angle = np.pi * self.answers.argmax(axis=2) / DIRECTIONS
         rows, columns = np.indices(best.shape)
         ny, nx = np.cos(angle), -np.sin(angle)
         sides = [
@@ -164,29 +166,29 @@ class Oriented:
     def _look(self, at: tuple[float, float], way: float) -> tuple[float, float, float]:
         """Direction near `way`, height there, and how far aside the crest is (to the left), pixels."""
         step = 180 / DIRECTIONS
-        reach = int(BEND / step)
-        number = round(way / step)
-        near = np.arange(number - reach - 1, number + reach + 2)
-        fan = self._read(near % DIRECTIONS, *at)
-        best = 1 + int(np.argmax(fan[1:-1]))
-        part = _vertex(fan[best - 1], fan[best], fan[best + 1])
-        turned = (float(near[best]) + part) * step
+        reach = int(BEND / step) + 1
+        first = round(way / step) - reach
+        corner, weight = self._around(*at)
+        every = (weight @ self.answers[corner].reshape(4, DIRECTIONS)).tolist()
+        fan = [every[k % DIRECTIONS] for k in range(first, first + 2 * reach + 1)]
+        best = max(range(1, 2 * reach), key=fan.__getitem__)
+        here = fan[best]
+        turned = (first + best + _vertex(fan[best - 1], here, fan[best + 1])) * step
         dx, dy = -np.sin(np.deg2rad(turned)), np.cos(np.deg2rad(turned))
-        one = near[best] % DIRECTIONS
-        left, right = (float(self._read(one, at[0] + k * dx, at[1] + k * dy)) for k in (1, -1))
-        return turned, float(fan[best]), _vertex(right, float(fan[best]), left)
+        sides = []
+        for k in (1, -1):
+            corner, weight = self._around(at[0] + k * dx, at[1] + k * dy)
+            four = self.answers[(*corner, (first + best) % DIRECTIONS)]
+            sides.append(float(weight @ four.ravel()))
+        return turned, here, _vertex(sides[1], here, sides[0])
 
-    def _read(self, which: NDArray, x: float, y: float) -> NDArray:
-        """Answers in some directions at a point, read linearly between pixels."""
-        height, width = self.answers.shape[1:]
-        column, row = (
-            min(max(int(v), 0), n - 2) for v, n in ((x, width), (y, height))
-        )
+    def _around(self, x: float, y: float) -> tuple[tuple[slice, slice], NDArray]:
+        """The four pixels around a point, and their weights when it is read linearly."""
+        height, width = self.answers.shape[:2]
+        column, row = (min(max(int(v), 0), n - 2) for v, n in ((x, width), (y, height)))
         fx, fy = min(max(x - column, 0.0), 1.0), min(max(y - row, 0.0), 1.0)
-        a = self.answers[which, row : row + 2, column : column + 2]
-        upper = a[..., 0, 0] * (1 - fx) + a[..., 0, 1] * fx
-        lower = a[..., 1, 0] * (1 - fx) + a[..., 1, 1] * fx
-        return upper * (1 - fy) + lower * fy
+        weight = ((1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy)
+        return (slice(row, row + 2), slice(column, column + 2)), np.array(weight, np.float32)
 
     def _take(self, path: NDArray, taken: NDArray) -> None:
         """Mark the surroundings of a path with its direction."""
@@ -196,7 +198,9 @@ class Oriented:
         near = np.hypot(dx, dy) <= reach
         rows = np.rint(path[:, 1]).astype(int)[:, None] + dy[near]
         columns = np.rint(path[:, 0]).astype(int)[:, None] + dx[near]
-        rows, columns = (np.clip(v, 0, n - 1) for v, n in zip((rows, columns), taken.shape, strict=True))
+        rows, columns = (
+            np.clip(v, 0, n - 1) for v, n in zip((rows, columns), taken.shape, strict=True)
+        )
         taken[rows, columns] = path[:, 3:4]
 
 

@@ -36,6 +36,14 @@ class Small:
         )
 
 
+def slow(shape: tuple[int, int], order: int) -> NDArray:
+    """Terms of a polynomial of x and y, each from −1 to 1 over a picture (y, x): (y · x, terms)."""
+    height, width = shape
+    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
+    terms = [x**i * y**j for i in range(order + 1) for j in range(order + 1 - i)]
+    return np.stack(np.broadcast_arrays(*terms), axis=-1).reshape(height * width, -1)
+
+
 def check_diameter(diameter: float, shape: tuple[int, int], pixel_size: float) -> float:
     """The diameter in pixels; raises BadData when a picture of this shape cannot hold it."""
     if not (np.isfinite(diameter) and diameter > 0):

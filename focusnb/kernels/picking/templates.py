@@ -15,7 +15,9 @@ from focusnb.kernels.picking.picks import Picks
 from focusnb.kernels.picking.rotations import rotations, turn
 
 ACROSS = 24  # pixels across a particle in the picture that is searched
-DETAIL = 1 / 6  # diameters: what is finer differs between a particle's view and the nearest template
+DETAIL = (
+    1 / 6
+)  # diameters: what is finer differs between a particle's view and the nearest template
 MOST = 20_000  # templates × rotations
 LENS = (
     "defocus_u", "defocus_v", "defocus_angle", "voltage", "spherical_aberration",

@@ -111,3 +111,19 @@ def test_precision_recall_and_f1_by_hand():
 def test_a_distance_that_is_none_is_refused():
     with pytest.raises(BadData, match="positive"):
         picking.agree(picking.points([], []), picking.points([], []), distance=0.0)
+
+
+@pytest.mark.parametrize("distance", [float("nan"), -1.0, float("inf")])
+def test_a_spacing_that_is_none_is_refused(distance):
+    with pytest.raises(BadData, match="distance between picks"):
+        picking.apart(picking.points([1, 2], [1, 2]), distance)
+
+
+def test_scores_are_those_that_files_and_pages_hold():
+    picks = picking.points([1, 2], [1, 2], [0.1, 1 / 3])
+    assert_array_equal(picks.score, np.float32([1 / 3, 0.1]))
+
+
+def test_a_small_distance_in_a_wide_picture_takes_no_more_memory(rng):
+    picks = picking.points(*rng.uniform(0, 1e6, (2, 500)), rng.random(500))
+    assert len(picking.apart(picks, 1e-3)) == 500

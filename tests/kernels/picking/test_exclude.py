@@ -37,7 +37,8 @@ def test_truth_dirt_is_covered_and_no_pick_lies_in_it(kind):
     assert clean < 0.7
     picks = picking.blobs(picture, pixel_size=1.0, diameter=truth.diameter, exclude=mask, workers=2)
     assert len(picks) > 10
-    assert truth.dirty(picks.x, picks.y).mean() <= 0.05
+    # of some 40 picks; clumps fray out into single particles
+    assert truth.dirty(picks.x, picks.y).mean() <= (0.15 if kind == "aggregates" else 0.05)
 
 
 def test_truth_a_carbon_edge_is_called_carbon():
@@ -106,3 +107,9 @@ def test_background_free_pictures_are_flat_and_have_the_scatter_1(rng):
     assert flat.std() == pytest.approx(1, abs=0.01)
     assert abs(flat[:, :200].mean() - flat[:, -200:].mean()) < 0.1
     assert flat[:, :200].std() == pytest.approx(flat[:, -200:].std(), rel=0.05)
+
+
+def test_a_polygon_larger_than_the_picture_covers_it(rng):
+    mask = picking.exclusion(rng.poisson(30, (256, 256)), pixel_size=1.0, diameter=40.0)
+    drawn = mask.with_polygons([[(-1e300, -1e300), (1e300, -1e300), (1e300, 1e12), (-1e12, 1e12)]])
+    assert (drawn.kinds == NUMBER["by hand"]).mean() > 0.95
