@@ -95,11 +95,28 @@ class Project(model.Project):
 
         added, removed: points [x, y]; excluded: polygons, lists of such; in pixels of the average.
         They take the place of earlier ones; none at all, and the image is as no hand had touched it.
+        An added point outside of the average is refused.
         """
+        from focusnb import formats
         from focusnb.formats import pick_edits
 
         changes = pick_edits.made(added, removed, excluded)
-        (chosen,) = self.ids(image if isinstance(image, Image | str) else [image])
+        images = self.ids(image)
+        if len(images) != 1:
+            raise BadValue(
+                f"changes by hand belong to one image, and {image!r} are {len(images)}; name one"
+            )
+        chosen = images[0]
+        average = Image(self, chosen)["average"]
+        if len(changes.added) and average is not None and Path(average).is_file():
+            with formats.open(average) as stack:
+                height, width = stack.shape[-2:]
+            lost = changes.added[~changes.inside((height, width))]
+            if len(lost):
+                raise BadValue(
+                    f"added [{lost[0][0]:g}, {lost[0][1]:g}] lies outside of the average of"
+                    f" {width} × {height} pixels"
+                )
         place = self.folder(chosen) / "pick_edits.json"
         if len(changes.added) or len(changes.removed) or changes.excluded:
             pick_edits.write(place, changes)

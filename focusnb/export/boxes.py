@@ -56,10 +56,14 @@ class Boxes:
 
         of_micrographs = {row["rlnOpticsGroup"]: row for row in groups}
         optics = []
+        names: set[str] = set()
         for (group, pixel_size, side), number in self._groups.items():
             row = dict(of_micrographs[group])
             if sum(other[0] == group for other in self._groups) > 1:  # boxes of several sizes
                 row["rlnOpticsGroupName"] += f"_box{side}"
+            if row["rlnOpticsGroupName"] in names:  # of as many pixels, but of another size
+                row["rlnOpticsGroupName"] += f"_{number}"
+            names.add(row["rlnOpticsGroupName"])
             optics.append(
                 {
                     **row,

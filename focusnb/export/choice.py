@@ -22,7 +22,7 @@ class Summary:
     """What an export wrote.
 
     files: the tables that the other program opens. left_out: GROUP/NUMBER and name of each image
-    that is not in them, with the reason.
+    that is not in them, with the reason. notes: what else is not as one might expect.
     """
 
     kind: str
@@ -31,13 +31,14 @@ class Summary:
     images: int
     particles: int
     left_out: tuple[tuple[str, str, str], ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
 
     def __str__(self) -> str:
         text = (
             f"{counted(self.images, 'image')}, {counted(self.particles, 'particle')} → {self.out}"
         )
         left = f"; {counted(len(self.left_out), 'image')} left out" if self.left_out else ""
-        return text + left
+        return "\n".join([text + left, *self.notes])
 
 
 @dataclass(frozen=True, slots=True)

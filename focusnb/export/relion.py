@@ -18,6 +18,7 @@ from focusnb.formats import coordinates, motion_star, star
 from focusnb.formats import gain as gain_format
 from focusnb.formats import particles as particles_format
 from focusnb.kernels import gain as gain_kernel
+from focusnb.model import stale
 from focusnb.model.image import Image
 from focusnb.model.project import Project
 
@@ -62,7 +63,8 @@ def export(
     files = writer.finish(left_out)
     if report is not None:
         report(1.0, f"{len(writer.corrected)} images")
-    return Summary("relion", out, files, len(writer.corrected), writer.particles, tuple(left_out))
+    count, notes = len(writer.corrected), tuple(writer.notes)
+    return Summary("relion", out, files, count, writer.particles, tuple(left_out), notes)
 
 
 class _Writer:
@@ -75,6 +77,7 @@ class _Writer:
         self.measured: list[dict[str, Any]] = []
         self.index: list[dict[str, str]] = []
         self.told: list[dict[str, str]] = []
+        self.notes: list[str] = []
         self.particles = 0
         self._optics: dict[tuple[Any, ...], int] = {}
         self._gains: dict[tuple[str, int, int], str] = {}
@@ -85,7 +88,7 @@ class _Writer:
 
     def add(self, one: Chosen) -> None:
         """Put one image's files in their places and note its rows; all of it or nothing."""
-        picks, cut = _picks(one), _particles(one)
+        picks, cut = _picks(one), self._cut(one)
         motion = _product(one, "motion_star")
         moved = motion_star.read(motion) if motion else None
         average, weighted = _product(one, "average"), _product(one, "average_dw")
@@ -107,6 +110,7 @@ class _Writer:
             coordinates.write(
                 self.folder.path(name), picks["x"], picks["y"], picks["score"],
                 classes=picks["class"], angle=picks["angle"],
+                tubes=picks.get("tube"), track=picks.get("track", 0.0),
             )  # fmt: skip
             self.index.append(
                 {
@@ -137,10 +141,13 @@ class _Writer:
         files.append(star.write(self._tables[INDEX], tables))
         if len(self._boxes):
             files.append(self._boxes.write(self._tables[boxes.TABLE], self._optics_rows()))
+        else:
+            folder.files.discard(boxes.TABLE)  # so that one of an earlier export goes
         self._tables[WINDOW].write_text(f"{CTF}\n")  # the name of the micrographs
         left = [{"image": k, "name": n, "reason": r} for k, n, r in left_out]
         project = str(self.project.root)
-        folder.finish({"project": project, "images": self.told, "left_out": left})
+        told = {"images": self.told, "left_out": left, "notes": self.notes}
+        folder.finish({"project": project, **told})
         return tuple(files)
 
     # -- parts of a row -----------------------------------------------------------------------
@@ -172,6 +179,20 @@ class _Writer:
             names.add(unique)
             rows.append(dict(zip(OPTICS, [unique, number, *numbers], strict=True)))
         return rows
+
+    def _cut(self, one: Chosen) -> tuple[Path, Any] | None:
+        """Give the stack of the particles and its tables, where there are any that still hold."""
+        stack, table = _product(one, "particle_stack"), _product(one, "particle_star")
+        if stack is None or table is None:
+            return None
+        # Else the table of all particles would contradict the coordinates beside it.
+        if stale.used_other_files(self.project, one.image.id, "extract"):
+            self.notes.append(
+                f"{one.image.key}: its particles are left out, for its picks or its average changed"
+                " after they had been cut out; run the step extract again"
+            )
+            return None
+        return stack, particles_format.read(table)
 
     def _motion(self, one: Chosen, moved: motion_star.MotionFile) -> str:
         """Write RELION's file of the movie's motion, with paths as they are in the folder."""
@@ -259,12 +280,6 @@ def _reference(one: Chosen, word: str) -> Path | None:
 def _picks(one: Chosen) -> Any:
     path = _product(one, "picks")
     return None if path is None else coordinates.read(path)
-
-
-def _particles(one: Chosen) -> tuple[Path, Any] | None:
-    """Give the stack of the particles that were cut out and its tables, where there are any."""
-    stack, table = _product(one, "particle_stack"), _product(one, "particle_star")
-    return None if stack is None or table is None else (stack, particles_format.read(table))
 
 
 def _accumulated(one: Chosen) -> dict[str, float]:

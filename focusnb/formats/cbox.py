@@ -2,7 +2,7 @@
 
 From the documentation of crYOLO 1.8 and later, not from a run: `data_cryolo` with `_CoordinateX`,
 `_CoordinateY` (the corner nearest to the origin, the lower left one in MRC order), `_Width`,
-`_Height`, `_Confidence`, and `_Angle` for filaments.
+`_Height` and `_Confidence`. Other columns are not read.
 """
 
 from pathlib import Path

@@ -35,7 +35,8 @@ def read(path: str | Path, name: str, shape: tuple[int, int]) -> tuple["pd.DataF
     Raises
     ------
     BadValue
-        When no file of the folder, or no row of the file, belongs to the image.
+        When no file of the folder, or no row of the file, belongs to the image; when rows do not
+        tell where they belong, then the file's own name must.
     """
     place = Path(path)
     file = _of_image(place, name) if place.is_dir() else place
@@ -85,7 +86,14 @@ def _of_image(folder: Path, image: str) -> Path:
 
 def _rows_of(found: Any, column: str, image: str, file: Path) -> Any:
     """The rows of this image, where the table says of which micrograph each row is."""
-    if column not in found.columns or not len(found):
+    if column not in found.columns:
+        if not belongs(file.name, image):
+            raise BadValue(
+                f"picks_file = {file}: neither its rows nor its name tell that it is of {image}; call"
+                f" it {Path(image).stem}{file.suffix}, or give a folder with one file for each image"
+            )
+        return found
+    if not len(found):
         return found
     names = found[column].astype(str).map(lambda name: name.partition("@")[2] or name)
     known = list(dict.fromkeys(names))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focusnb.errors import BrokenFile
-from focusnb.formats import star
+from focusnb.formats import coordinates, star
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +49,10 @@ def write(
             GROUP: 1,
         }
     )
+    if "tube" in picks:
+        table = table.assign(
+            **coordinates.of_segments(picks["tube"], picks["track"], picks["angle"])
+        )
     if ctf is not None:
         known = {label: value or 0.0 for label, value in ctf.items()}
         known["rlnCtfMaxResolution"] = min(ctf.get("rlnCtfMaxResolution") or WORST, WORST)

@@ -5,7 +5,7 @@ average. What is left out is empty.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,12 @@ class PickEdits:
     removed: Points = field(default_factory=_none)  # (n, 2) x, y
     excluded: tuple[Points, ...] = ()  # polygons of at least three corners, (n, 2) x, y each
 
+    def inside(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Which added points lie within a picture of this shape (y, x): (n,) bool."""
+        least = (self.added >= 0).all(axis=1)
+        most = (self.added <= (shape[1] - 1, shape[0] - 1)).all(axis=1)
+        return np.asarray(least & most)
+
 
 def read(path: str | Path) -> PickEdits:
     """The changes in a file; raises BrokenFile with what is wrong where."""
@@ -50,16 +56,15 @@ def read(path: str | Path) -> PickEdits:
             f"{path}: {unknown[0]!r} means nothing here; the keys are {', '.join(KEYS)}"
         )
     try:
-        polygons = found.get("excluded", [])
-        if not isinstance(polygons, list):
-            raise BadValue("excluded is no list of polygons")
-        return made(found.get("added", []), found.get("removed", []), polygons)
+        return made(*(found.get(key, []) for key in KEYS))
     except BadValue as error:
         raise BrokenFile(f"{path}: {error}") from error
 
 
 def made(added: Any = (), removed: Any = (), excluded: Sequence[Any] = ()) -> PickEdits:
     """The changes, checked; raises BadValue for what is no list of points x, y."""
+    if isinstance(excluded, str | Mapping) or not np.iterable(excluded):
+        raise BadValue("excluded is no list of polygons")
     polygons = tuple(
         _points(corners, f"polygon {number} of excluded")
         for number, corners in enumerate(excluded, 1)

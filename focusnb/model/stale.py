@@ -126,6 +126,21 @@ def steps_of(project: "Project", image: int) -> list[str]:
     return found
 
 
+def used_other_files(project: "Project", image: int, step: str) -> bool:
+    """Tell whether a step of an image has run on other files than it would take now.
+
+    Its values do not matter. False for a step that has not run here.
+    """
+    document = project.document(image)
+    run = document["runs"].get(step, {})
+    if "fingerprint" not in run:
+        return False
+    prints = fingerprint.of_own_files(project.folder(image), document)
+    _, inputs = _used_by(project, image, step, prints)
+    again = fingerprint.of_run(step, run["version"], run["values"], inputs)
+    return bool(again != run["fingerprint"])
+
+
 def _used_by(
     project: "Project", image: int, step: str, prints: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, str]]:

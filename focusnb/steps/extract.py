@@ -46,7 +46,8 @@ def extract(
 
     From the dose-weighted average, where there is one. The background of each box gets mean 0 and
     standard deviation 1, and dark particles become bright. What lies outside of the picture repeats
-    its edge; picks whose whole box lies outside, and boxes without any contrast, are left out.
+    its edge; picks whose whole box lies outside, and boxes without any contrast or with pixels that
+    are no numbers, are left out.
     """
     table = job.read("picks")
     word = "average" if average_dw is None else "average_dw"
@@ -59,22 +60,32 @@ def extract(
     if lost.any():
         notes.append(f"{counted(int(lost.sum()), 'pick')} left out: the box lies wholly outside")
     table = table[~lost].reset_index(drop=True)
-    made = []
+    stack = np.empty((len(table), side, side), np.float32)
+    kept = np.zeros(len(table), bool)
+    broken = flat = done = 0
     for begin in range(0, len(table), 64):
         some = table.iloc[begin : begin + 64]
         job.report(0.9 * begin / len(table), "cutting out particles")
         one = picking.cut(picture, some["x"], some["y"], box)
+        known = np.isfinite(one).all(axis=(1, 2))
+        one = one[known]
         if side != box:
             one = kernel.scale(one, side, workers=job.threads)
         if normalise_particles:
             radius = int(background_part * side / 2)  # RELION takes whole pixels
             one = kernel.normalise(one, radius=radius, invert=not pick_bright, ramp=remove_ramp)
-        made.append(one)
-    stack = np.concatenate(made) if made else np.empty((0, side, side), np.float32)
-    flat = np.isnan(stack[:, 0, 0])
-    if flat.any():
-        notes.append(f"{counted(int(flat.sum()), 'pick')} left out: the box has no contrast")
-        stack, table = stack[~flat], table[~flat].reset_index(drop=True)
+        level = np.isnan(one[:, 0, 0])
+        one = one[~level]
+        stack[done : done + len(one)] = one
+        kept[begin + np.nonzero(known)[0][~level]] = True
+        broken, flat, done = broken + (~known).sum(), flat + level.sum(), done + len(one)
+    if broken:
+        notes.append(
+            f"{counted(int(broken), 'pick')} left out: the box has pixels that are no numbers"
+        )
+    if flat:
+        notes.append(f"{counted(int(flat), 'pick')} left out: the box has no contrast")
+    table, stack = table[kept].reset_index(drop=True), stack[:done]
     if not len(table):
         notes.append("no particle to cut out: there are no picks")
     for note in notes:

@@ -22,13 +22,14 @@ def import_picks(
     picks_file,
     picks_pixel_size=None,
     picks_origin="usual",
+    pick_edits=None,
 ):
     """Take the picks of another program.
 
     From RELION's STAR files (of one micrograph or of many), EMAN's .box, cryoSPARC's .cs, crYOLO's
     .cbox or Topaz' tables; of a folder, from the file that is called like the image. Picks that
     were made on pictures of another pixel size are scaled; those outside of the picture are left
-    out.
+    out. What was changed by hand is kept, as the step pick does; bad areas are not looked for.
     """
     shape = job.read("average").shape
     height, width = shape
@@ -61,4 +62,5 @@ def import_picks(
         x[inside], y[inside], table["score"][inside], diameter=diameter[inside],
         classes=table["class"][inside], angle=table["angle"][inside],
     )  # fmt: skip
-    return picked.keep(job, picks, diameter=particle_diameter, notes=notes)
+    none = f"{Path(picks_file).name} holds no picks of this image"
+    return picked.keep_others(job, picks, notes=notes, none=none)

@@ -8,23 +8,22 @@ import numpy as np
 
 from focusnb import formats
 from focusnb.errors import BadValue
-from focusnb.formats import pick_edits as edits_format
 from focusnb.kernels import picking
 from focusnb.model.job import Job
 from focusnb.model.step import step
 from focusnb.steps import picked, pickers
+from focusnb.steps.picked import REACH
 
-REACH = 0.5  # diameters: so near a pick must be to be the one that a hand has meant
 LARGEST = 1 << 31  # bytes of templates
 
 
-@step(category="Pick", results=picked.RESULTS, version="2")
+@step(category="Pick", results=picked.RESULTS, version="3")
 def pick(
     job: Job,
     average,
     average_pixel_size,
     particle_diameter,
-    picker="blob",
+    picker="reference_free",
     smallest_diameter=None,
     pick_threshold=None,
     pick_distance=None,
@@ -56,14 +55,14 @@ def pick(
     always, removed ones never, and nothing is picked inside of polygons.
     """
     picture, values = job.read("average"), job.values
-    edits = edits_format.read(pick_edits) if pick_edits else edits_format.PickEdits()
+    notes: list[str] = []
+    edits = picked.by_hand(job, notes)
     how = {"pixel_size": average_pixel_size, "workers": job.threads}
     job.report(0.05, "looking for areas to leave out")
     mask = None
     if pick_exclude or edits.excluded:
         mask = pickers.mask(picture, values, **how).with_polygons(edits.excluded)
     job.report(0.2, "picking particles")
-    notes: list[str] = []
     if picker == "template":
         how |= _templates(values, average_pixel_size, notes)
     found = pickers.find(picture, values, exclude=mask, **how)
@@ -72,10 +71,17 @@ def pick(
     chosen = candidates.above(cutoff)
     reach = REACH * particle_diameter / average_pixel_size
     final = picked.edited(chosen, candidates, edits, reach=reach)
-    by_hand = len(edits.added), len(edits.removed), len(edits.excluded)
-    if any(by_hand):
-        job.log("by hand: {} added, {} removed, {} polygons".format(*by_hand))
-    return picked.keep(job, final, diameter=particle_diameter, mask=mask, notes=notes)
+    how = {"diameter": particle_diameter, "mask": mask, "notes": notes}
+    if len(chosen):
+        how["none"] = picked.ALL_BY_HAND.format(len(chosen))
+    elif mask is not None and mask.fraction == 1:
+        how["none"] = "all of the picture is left out"
+    elif pick_threshold is not None and len(candidates):
+        how["none"] = (
+            f"none of {len(candidates)} candidates reaches pick_threshold = {pick_threshold:g};"
+            f" the best has {candidates.score[0]:.3g}"
+        )
+    return picked.keep(job, final, **how)
 
 
 def _templates(values: Mapping[str, Any], pixel_size: float, notes: list[str]) -> dict[str, Any]:
@@ -90,8 +96,11 @@ def _templates(values: Mapping[str, Any], pixel_size: float, notes: list[str]) -
             f"the templates have {pixel:.4g} Å per pixel, the average {pixel_size:.4g}:"
             " they are rescaled"
         )
-    lens = pickers.lens(values) if values.get("template_ctf", True) else None
-    if lens is None and values.get("template_ctf", True):
+    wanted = values.get("template_ctf", True)
+    lens = pickers.lens(values) if wanted else None
+    if wanted and values.get("template_contrast") == "dark":
+        notes.append("dark templates show the CTF already: it is not applied once more")
+    elif wanted and lens is None:
         notes.append("the CTF is not known: templates are compared without it")
     return {"templates": (pictures, pixel), "lens": lens}
 

@@ -36,16 +36,18 @@ def find(
     exclude: picking.Exclusion | None = None,
     templates: tuple[NDArray, float] | None = None,
     lens: Mapping[str, float] | None = None,
+    first: picking.Picks | None = None,
     workers: int = 1,
 ) -> picking.Picks:
-    """All candidates of the picker that the values name; `choose` takes the picks.
+    """All candidates of the picker that the values name; `apart` and `Picks.above` take the picks.
 
     picture : (y, x).  values : words of the step `pick`.  pixel_size : Å
     exclude : where nothing is picked
     templates : stack (n, y, x) and its pixel size, Å, which `picker` = template needs
-    lens : keywords of `ctf.transfer`; templates are seen through it
+    lens : keywords of `ctf.transfer`; bright templates are seen through it, dark ones were already
+    first : candidates of the picker `blob` with the same values, where somebody has them already
     """
-    picker = values.get("picker") or "blob"
+    picker = values.get("picker") or "reference_free"
     how = {
         "pixel_size": pixel_size, "diameter": values["particle_diameter"], "exclude": exclude,
         "bright": bool(values.get("pick_bright")), "border": values.get("pick_border"),
@@ -56,9 +58,10 @@ def find(
             raise BadValue(
                 "picker = template needs templates: give a stack or a map with --set templates=…"
             )
+        bright = values.get("template_contrast") != "dark"
         return picking.find_templates(
-            picture, templates[0], template_pixel_size=templates[1], ctf=lens,
-            templates_bright=values.get("template_contrast") != "dark",
+            picture, templates[0], template_pixel_size=templates[1], ctf=lens if bright else None,
+            templates_bright=bright,
             angle_step=values.get("template_angle_step") or 5.0,
             whiten=bool(values.get("template_whiten")), **how,
         )  # fmt: skip
@@ -67,12 +70,14 @@ def find(
             picture, spacing=values.get("filament_spacing"),
             shortest=values.get("filament_length"), **how,
         )  # fmt: skip
-    found = picking.find_blobs(picture, smallest=values.get("smallest_diameter"), **how)
-    if picker == "reference_free":
-        first = picking.apart(found, distance(values) / pixel_size)
-        if len(first.above(picking.automatic(first))):
-            return picking.find_again(picture, first, **how)
-    return found
+    if first is None:
+        first = picking.find_blobs(picture, smallest=values.get("smallest_diameter"), **how)
+    if picker == "blob":
+        return first
+    spaced = picking.apart(first, distance(values) / pixel_size)
+    if not len(spaced.above(picking.automatic(spaced))):
+        return first
+    return picking.find_again(picture, spaced, **how)
 
 
 def lens(values: Mapping[str, Any]) -> dict[str, float] | None:

@@ -20,6 +20,7 @@ from focusnb.steps.external import program
 
 WORDS = "average_pixel_size particle_diameter"  # which only what is made of them needs
 TOPAZ_PIXEL = 8.0  # Å: about that of the pictures Topaz' detectors were trained on
+NONE = "the program tells of no particle in this picture"
 MODELS = ("resnet16_u64", "resnet16_u32", "resnet8_u64", "resnet8_u32")
 
 
@@ -38,9 +39,14 @@ def _keep(
         x[inside], y[inside], some["score"], diameter=values["particle_diameter"],
         classes=some.get("class", n), angle=some.get("angle", n),
     )  # fmt: skip
+    none = NONE
     if not np.isnan(picks.score).all():
+        if len(picks):
+            none = (
+                f"none of {len(picks)} picks of the program reaches its threshold of {threshold:g}"
+            )
         picks = picks.above(threshold)
-    return picked.keep(job, picks, diameter=values["particle_diameter"], notes=notes)
+    return picked.keep_others(job, picks, notes=notes, none=none)
 
 
 def _needing_words(step: Step, *others: Step) -> Step:
@@ -98,12 +104,13 @@ gautomatch = program(
     adapt=_gautomatch_words,
     collect=_gautomatch,
     suffixes={"templates": {".mrc": ".mrcs"}},
-    extra="pick_distance box_size template_pixel_size template_contrast",
+    extra="pick_distance pick_edits box_size template_pixel_size template_contrast",
     folder_word="gautomatch_folder",
     requires={"gpu": 1},
     seen=False,
     help="By Kai Zhang; on a graphics card. Without templates it picks with disks. The program, or a"
-    " link to it, is to be called Gautomatch. The average without background is our own.",
+    " link to it, is to be called Gautomatch. The average without background is our own; what was"
+    " changed by hand is kept.",
 )
 
 
@@ -135,7 +142,7 @@ def _cryolo(job: Job, folder: Path, values: Mapping[str, Any]) -> Mapping[str, A
     table = cryolo_picks(folder / "out")
     if table is None:  # it writes no file for a picture without particles
         nothing = picking.points([], [])
-        return picked.keep(job, nothing, diameter=values["particle_diameter"])
+        return picked.keep_others(job, nothing, notes=[], none=NONE)
     return _keep(job, values, table, threshold=values["cryolo_threshold"], notes=[])
 
 
@@ -149,12 +156,12 @@ cryolo = _needing_words(
         results=picked.RESULTS,
         adapt=_cryolo_words,
         collect=_cryolo,
-        extra=f"{WORDS} pick_distance picker_device",
+        extra=f"{WORDS} pick_distance pick_edits picker_device",
         folder_word="cryolo_folder",
         requires={"gpu": {"picker_device": "cuda"}},
         seen=False,
         help="Wagner et al. 2019; needs a trained model and its configuration. The average without"
-        " background is our own.",
+        " background is our own; what was changed by hand is kept.",
     )
 )
 
@@ -209,9 +216,9 @@ def _in_two_commands() -> Step:
         " -d {device} -j {threads} -o picks.txt ../.work-topaz_preprocess/processed/average.mrc",
         results=picked.RESULTS,
         collect=_topaz,
-        extra=f"{extra} average",
+        extra=f"{extra} average pick_edits",
         help="Bepler et al. 2019; with its pretrained detectors or one of your own. The average"
-        " without background is our own.",
+        " without background is our own; what was changed by hand is kept.",
         **common,
     )
 

@@ -38,8 +38,9 @@ def previews(
 ):
     """Draw small pictures: average, spectra, drift, Thon rings, picks.
 
-    Whatever is there is drawn; what no step has made is left out. Picks are circles of their
-    diameter on the average without its background; areas in which nothing was picked are red.
+    Whatever is there is drawn; what no step has made is left out. Picks are circles of
+    particle_diameter on the average without its background; areas in which nothing was picked are
+    red.
     """
     picture = job.read("average")
     pictures.thumbnail(picture, job.path("preview_average"))

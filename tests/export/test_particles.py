@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import focusnb as fn
 from focusnb import export, formats
+from focusnb.batch.dispatcher import Dispatcher
+from focusnb.batch.workers import Inline
 from focusnb.errors import BadValue
 from focusnb.formats import coordinates, star
 from focusnb.formats import particles as particles_format
@@ -14,7 +17,7 @@ from focusnb.formats import particles as particles_format
 PIXEL = 1.5
 
 
-def cut(image, side=32, ctf=True):
+def cut(image, side=32, ctf=True, pixel_size=PIXEL):
     """Give an image particles as the step extract makes them."""
     picks = coordinates.read(image["picks"])
     rng = np.random.default_rng(image.id)
@@ -23,7 +26,7 @@ def cut(image, side=32, ctf=True):
     optics = {
         "rlnOpticsGroupName": "opticsGroup1", "rlnMicrographOriginalPixelSize": PIXEL,
         "rlnVoltage": 300.0, "rlnSphericalAberration": 2.7, "rlnAmplitudeContrast": 0.07,
-        "rlnImagePixelSize": PIXEL, "rlnImageSize": side,
+        "rlnImagePixelSize": pixel_size, "rlnImageSize": side,
     }  # fmt: skip
     lens = {"rlnDefocusU": 15200.0, "rlnDefocusV": 15000.0, "rlnDefocusAngle": 33.0}
     particles_format.write(
@@ -67,6 +70,56 @@ def test_boxes_of_several_sizes_are_several_optics_groups(project, processed, tm
     assert list(rows["rlnOpticsGroup"]) == [1, 1, 2, 2]
 
 
+def test_boxes_of_one_side_and_two_pixel_sizes_have_two_names(project, processed, tmp_path):
+    for name, pixel_size in (("m1.tif", PIXEL), ("m2.tif", 2 * PIXEL), ("m3.tif", 3 * PIXEL)):
+        cut(processed(name), pixel_size=pixel_size)
+    export.export(project, "relion", tmp_path / "out")
+    optics, _ = particles_format.read(tmp_path / "out" / "particles.star")
+    assert list(optics["rlnImagePixelSize"]) == [PIXEL, 2 * PIXEL, 3 * PIXEL]
+    assert len(set(optics["rlnOpticsGroupName"])) == 3
+
+
+def run(project, *steps):
+    project.queue.submit([1], steps)
+    Dispatcher(project, Inline).run()
+    assert project[1].error is None
+
+
+def test_particles_of_earlier_picks_stay_here_and_it_is_said(project, processed, tmp_path):
+    processed("m1.tif", picks=None)
+    mine, out = fn.open(project.root), tmp_path / "out"
+    points = [(40.0, 30.0), (100.0, 60.0), (60.0, 50.0)]
+    mine.set(particle_diameter=60.0, pick_threshold=1e6)
+    mine.edit_picks(1, added=points[:2])
+    run(mine, "pick", "extract")
+    summary = mine.export("relion", out)
+    assert (len(particles_format.read(out / "particles.star")[1]), summary.notes) == (2, ())
+    mine.edit_picks(1, added=points)
+    run(mine, "pick")
+    assert mine[1].stale == ["extract"]
+    summary = mine.export("relion", out)
+    assert (summary.images, summary.particles) == (1, 3)
+    assert "its picks or its average changed" in summary.notes[0]
+    assert summary.notes[0] in str(summary)
+    assert not (out / "particles.star").exists()
+    assert not (out / "particles" / "m1.mrcs").exists()
+    run(mine, "extract")
+    summary = mine.export("relion", out)
+    assert (len(particles_format.read(out / "particles.star")[1]), summary.notes) == (3, ())
+
+
+def test_another_setting_alone_leaves_particles_where_they_are(project, processed, tmp_path):
+    processed("m1.tif", picks=None)
+    mine, out = fn.open(project.root), tmp_path / "out"
+    mine.set(particle_diameter=60.0, pick_threshold=1e6)
+    mine.edit_picks(1, added=[(40.0, 30.0)])
+    run(mine, "pick", "extract")
+    mine.set(box_size=32)
+    assert mine[1].stale == ["extract"]
+    assert mine.export("relion", out).notes == ()
+    assert (out / "particles.star").exists()
+
+
 def test_without_any_there_is_no_table_and_an_earlier_one_goes(project, processed, tmp_path):
     image, out = processed("m1.tif"), tmp_path / "out"
     cut(image)
@@ -97,6 +150,24 @@ def test_a_broken_table_leaves_the_image_out_with_the_reason(project, processed,
     assert len(star.read(tmp_path / "out" / "particles.star")["particles"]) == 2
     table = star.read(tmp_path / "out" / "micrographs_ctf.star")["micrographs"]
     assert list(table["rlnMicrographName"]) == ["micrographs/m2.mrc"]
+
+
+@pytest.mark.program
+@pytest.mark.needs("relion_preprocess")
+def test_relion_takes_segments_of_filaments_along(project, processed, tmp_path):
+    image, out = processed("m1.tif"), tmp_path / "out"
+    places = [(40.0, 30.0), (70.0, 40.0), (100.0, 50.0)]
+    helix = {"angle": 18.43, "tubes": [2, 2, 1], "track": [0, 47.5, 0]}
+    coordinates.write(image.folder / "picks.star", *np.transpose(places), 1.0, **helix)
+    export.export(project, "relion", out)
+    command = "relion_preprocess --i micrographs_ctf.star --coord_dir coordinates/"
+    command += " --coord_suffix _autopick.star --part_dir P/ --part_star P/p.star"
+    command += " --extract --extract_size 32 --helix --helical_outer_diameter 20"
+    subprocess.run(command.split(), cwd=out, capture_output=True, timeout=60, check=False)
+    rows = star.read(out / "P" / "p.star")["particles"]
+    assert list(rows["rlnHelicalTubeID"]) == [2, 2, 1]
+    assert list(rows["rlnHelicalTrackLengthAngst"]) == [0, 47.5, 0]
+    assert list(rows["rlnAnglePsiPrior"]) == [-18.43] * 3
 
 
 @pytest.mark.program

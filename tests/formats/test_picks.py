@@ -64,6 +64,17 @@ class TestCoordinates:
         path = coordinates.write(tmp_path / "a.star", [1], [1], angle=np.rad2deg(np.arctan2(1, 2)))
         assert star.read(path)[""]["rlnAnglePsi"].tolist() == [-26.565]
 
+    def test_segments_of_filaments_come_back(self, tmp_path):
+        path = coordinates.write(
+            tmp_path / "a.star", [1, 2], [3, 4], angle=[30.0, -30.0], tubes=[2, 1], track=[0, 75.5]
+        )
+        table = coordinates.read(path)
+        assert table["tube"].tolist() == [2, 1]
+        assert table["track"].tolist() == [0, 75.5]
+        rows = star.read(path)[""]
+        assert rows["rlnAnglePsiPrior"].tolist() == rows["rlnAnglePsi"].tolist() == [-30, 30]
+        assert set(rows["rlnAngleTiltPrior"]) == {90}
+
     def test_without_diameters_all_labels_are_relions(self, tmp_path):
         path = coordinates.write(tmp_path / "a.star", [1], [1], [1])
         assert all(label.startswith("rln") for label in star.read(path)[""].columns)
@@ -77,6 +88,23 @@ class TestCoordinates:
         assert (row["class"], row["angle"]) == (0, 0)
         assert np.isnan(row["score"])
         assert np.isnan(row["diameter"])
+
+    @pytest.mark.parametrize(
+        ("label", "value", "told"),
+        [
+            ("rlnClassNumber", "inf", "class"),
+            ("rlnAnglePsi", "-inf", "angle"),
+            ("rlnAutopickFigureOfMerit", "inf", "score"),
+            ("focusnbDiameter", "inf", "diameter"),
+            ("rlnCoordinateX", "nan", "x"),
+        ],
+    )
+    def test_a_number_that_is_not_finite_is_told_with_the_file(self, tmp_path, label, value, told):
+        rows = {"rlnCoordinateX": "1", "rlnCoordinateY": "2"} | {label: value}
+        labels = "".join(f"_{name}\n" for name in rows)
+        (tmp_path / "a.star").write_text(f"data_\n\nloop_\n{labels}{' '.join(rows.values())}\n")
+        with pytest.raises(BrokenFile, match=f"a.star: 1 of 1 picks have no finite {told}"):
+            coordinates.read(tmp_path / "a.star")
 
     @pytest.mark.parametrize("more", [{"angle": [1, 2]}, {"classes": np.nan}, {"diameter": [[1]]}])
     def test_columns_that_do_not_fit_are_refused(self, tmp_path, more):
@@ -122,6 +150,14 @@ class TestEdits:
         (tmp_path / "edits.json").write_text(text)
         with pytest.raises(BrokenFile, match=told):
             pick_edits.read(tmp_path / "edits.json")
+
+    @pytest.mark.parametrize(
+        ("changes", "told"),
+        [({"excluded": 5}, "excluded is no list of polygons"), ({"added": 5}, "added is no list")],
+    )
+    def test_what_is_no_list_is_told(self, changes, told):
+        with pytest.raises(BadValue, match=told):
+            pick_edits.made(**changes)
 
     def test_a_failed_write_leaves_the_old_file(self, tmp_path):
         file = pick_edits.write(tmp_path / "edits.json", pick_edits.made([(1, 2)]))

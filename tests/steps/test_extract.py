@@ -85,6 +85,20 @@ def test_the_table_has_place_ctf_and_picture_of_each(extracted):
     assert first["rlnMicrographName"] == "average.mrc"
 
 
+def test_segments_of_filaments_keep_their_filament(extracted, tmp_path):
+    extracted()
+    x, y = np.transpose(POINTS)
+    helix = {"angle": 33.0, "tubes": [1, 1, 2, 2], "track": [0, 90, 0, 80]}
+    file = coordinates.write(tmp_path / "picks.star", x, y, [4, 3, 2, 1], **helix)
+    given = {"average": str(tmp_path / "average.mrc"), "average_pixel_size": PIXEL, "box_size": 64}
+    given |= {"picks": str(file), "gain": None, "defects": None}
+    outcome = perform(tmp_path / "again", tmp_path / "average.mrc", ["extract"], **given)
+    particles = tables_of(outcome)["particles"]
+    assert particles["rlnHelicalTubeID"].tolist() == [1, 1, 2, 2]
+    assert particles["rlnHelicalTrackLengthAngst"].tolist() == [0, 90, 0, 80]
+    assert set(particles["rlnAnglePsiPrior"]) == {-33.0}
+
+
 def test_without_a_ctf_the_table_has_none(extracted):
     tables = tables_of(extracted(defocus_u=None))
     assert "rlnDefocusU" not in tables["particles"]
@@ -136,6 +150,19 @@ def test_boxes_outside_or_without_contrast_are_left_out_and_it_is_said(
         "1 pick left out: the box lies wholly outside", "1 pick left out: the box has no contrast",
     )  # fmt: skip
     assert tables_of(outcome)["particles"]["rlnCoordinateX"].tolist() == [100.0]
+
+
+def test_boxes_with_pixels_that_are_no_numbers_are_told_as_such(extracted, picture, tmp_path):
+    holed = picture.copy()
+    holed[100, 200] = np.nan
+    average = formats.write(tmp_path / "holed.mrc", holed, pixel_size=PIXEL)
+    for normalise in (True, False):
+        outcome = extracted(
+            [(200, 100), (100, 80)], average=str(average), normalise_particles=normalise
+        )
+        assert results(outcome)["particles_extracted"] == len(stack_of(outcome)[0]) == 1
+        assert outcome.runs[0].notes == ("1 pick left out: the box has pixels that are no numbers",)
+        assert tables_of(outcome)["particles"]["rlnCoordinateX"].tolist() == [100.0]
 
 
 @pytest.mark.parametrize(

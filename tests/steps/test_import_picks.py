@@ -8,7 +8,7 @@ from contracts.steps import StepContract, perform, results
 from numpy.testing import assert_allclose
 
 from focusnb import formats
-from focusnb.formats import coordinates, star
+from focusnb.formats import coordinates, pick_edits, star
 
 PIXEL, SHAPE = 2.0, (300, 400)
 POINTS = [(100.0, 50.0), (380.0, 290.0), (20.5, 200.25)]
@@ -72,7 +72,7 @@ EXPECTED = sorted(POINTS)
 
 class TestFormats:
     def test_relions_coordinates_of_one_micrograph(self, imported, tmp_path):
-        table = found(imported(relion(tmp_path / "a.star")))
+        table = found(imported(relion(tmp_path / "m 1.star")))
         assert_allclose(table[["x", "y"]], EXPECTED)
         assert table["score"].tolist() == [1, 3, 2]
 
@@ -83,8 +83,8 @@ class TestFormats:
 
     def test_emans_boxes_are_corners_from_the_bottom(self, imported, tmp_path):
         lines = [f"{x - 32}\t{y - 32}\t64\t64" for x, y in POINTS]
-        (tmp_path / "a.box").write_text("\n".join(lines) + "\n")
-        table = found(imported(tmp_path / "a.box"))
+        (tmp_path / "m 1.box").write_text("\n".join(lines) + "\n")
+        table = found(imported(tmp_path / "m 1.box"))
         assert_allclose(table[["x", "y"]], EXPECTED)
         assert table["score"].isna().all()
 
@@ -128,12 +128,12 @@ def cryosparc(path, kind="S60", names="J5/motioncorrected/0123_m 1_patch_aligned
 
 class TestOtherPixels:
     def test_picks_made_on_other_pixels_are_scaled(self, imported, tmp_path):
-        small = relion(tmp_path / "a.star", points=np.array(POINTS) / 4)
+        small = relion(tmp_path / "m 1.star", points=np.array(POINTS) / 4)
         outcome = imported(small, picks_pixel_size=8.0)
         assert_allclose(found(outcome)[["x", "y"]], EXPECTED, atol=1e-3)
 
     def test_those_outside_are_left_out_and_counted(self, imported, tmp_path):
-        outcome = imported(relion(tmp_path / "a.star", points=[*POINTS[:2], (500, 20)]))
+        outcome = imported(relion(tmp_path / "m 1.star", points=[*POINTS[:2], (500, 20)]))
         assert len(found(outcome)) == 2
         assert outcome.runs[0].notes == (
             "1 pick of 3 outside of the 400 × 300 pixels of the average left out;"
@@ -141,15 +141,58 @@ class TestOtherPixels:
         )
 
     def test_when_all_are_outside_the_pixel_size_is_suspected(self, imported, tmp_path):
-        outcome = imported(relion(tmp_path / "a.star", points=np.array(POINTS) + 1000))
+        outcome = imported(relion(tmp_path / "m 1.star", points=np.array(POINTS) + 1000))
         assert outcome.state == "failed"
         assert "all 3 picks lie outside of the 400 × 300 pixels" in outcome.message
         assert "--set picks_pixel_size=" in outcome.message
 
     def test_no_picks_are_no_error(self, imported, tmp_path):
-        coordinates.write(tmp_path / "a.star", [], [])
-        outcome = imported(tmp_path / "a.star")
+        coordinates.write(tmp_path / "m 1.star", [], [])
+        outcome = imported(tmp_path / "m 1.star")
         assert len(found(outcome)) == results(outcome)["particles"] == 0
+
+
+class TestWhoseTheyAre:
+    @pytest.mark.parametrize("empty", [False, True])
+    def test_a_file_that_neither_tells_nor_is_called_so_is_refused(self, imported, tmp_path, empty):
+        file = relion(tmp_path / "m 2_autopick.star")
+        if empty:
+            coordinates.write(file, [], [])
+        outcome = imported(file)
+        assert outcome.state == "failed"
+        assert "neither its rows nor its name tell that it is of m 1.mrc" in outcome.message
+        assert "call it m 1.star" in outcome.message
+
+    def test_a_file_without_picks_is_told_as_such(self, imported, tmp_path):
+        (tmp_path / "m 1.box").touch()
+        outcome = imported(tmp_path / "m 1.box")
+        assert outcome.runs[0].notes == ("none found: m 1.box holds no picks of this image",)
+
+
+class TestByHand:
+    def edits(self, folder, **changes):
+        return str(pick_edits.write(folder / "edits.json", pick_edits.made(**changes)))
+
+    def test_added_and_removed_ones_count(self, imported, tmp_path):
+        file = self.edits(tmp_path, added=[(200, 200)], removed=[(102, 50)])
+        table = found(imported(relion(tmp_path / "m 1.star"), pick_edits=file))
+        assert_allclose(table[["x", "y"]], [POINTS[2], (200, 200), POINTS[1]])
+
+    def test_none_stays_inside_of_a_polygon_and_the_mask_shows_it(self, imported, tmp_path):
+        corners = [(0, 0), (120, 0), (120, 299), (0, 299)]
+        file = self.edits(tmp_path, excluded=[corners])
+        outcome = imported(relion(tmp_path / "m 1.star"), pick_edits=file)
+        assert_allclose(found(outcome)[["x", "y"]], [POINTS[1]])
+        mask = formats.read(Path(outcome.scratch) / "pick_mask.mrc")
+        assert mask.shape == SHAPE
+        assert set(np.unique(mask[:, :120])) == {7}
+        assert results(outcome)["pick_excluded"] == pytest.approx(0.3, abs=0.01)
+
+    def test_when_a_hand_took_all_it_is_said(self, imported, tmp_path):
+        corners = [(-9, -9), (500, -9), (500, 400), (-9, 400)]
+        file = self.edits(tmp_path, excluded=[corners])
+        outcome = imported(relion(tmp_path / "m 1.star"), pick_edits=file)
+        assert outcome.runs[0].notes == ("none found: all of 3 picks were taken away by hand",)
 
 
 class TestFolder:

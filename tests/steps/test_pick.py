@@ -101,6 +101,17 @@ class TestWhatIsFound:
         assert "none found" in (Path(outcome.scratch) / "logs/pick.log").read_text()
         assert results(outcome)["pick_cutoff"] is None
 
+    def test_when_none_reaches_the_threshold_the_best_score_is_told(self, tmp_path, average):
+        outcome = run(tmp_path, average, pick_threshold=1e6)
+        (note,) = outcome.runs[0].notes
+        assert "candidates reaches pick_threshold = 1e+06; the best has" in note
+
+    def test_when_all_is_left_out_it_is_said(self, tmp_path, average):
+        corners = [(-9, -9), (909, -9), (909, 649), (-9, 649)]
+        file = pick_edits.write(tmp_path / "e.json", pick_edits.made(excluded=[corners]))
+        outcome = run(tmp_path, average, pick_edits=str(file))
+        assert outcome.runs[0].notes == ("none found: all of the picture is left out",)
+
     def test_averages_of_the_first_picks_find_them_again(self, tmp_path, average):
         outcome = run(tmp_path, average, picker="reference_free")
         assert (outcome.state, outcome.message) == ("done", "")
@@ -119,6 +130,13 @@ class TestWhatIsFound:
         assert len(table) >= 6
         assert np.median(np.abs(off)) < 6
         assert np.median(table["angle"]) == pytest.approx(np.rad2deg(0.5), abs=4)
+        assert set(table["class"]) == {0}  # no templates were compared
+        longest = table[table["tube"] == table["tube"].mode()[0]].sort_values("track")
+        assert longest["track"].iloc[0] == 0
+        assert_allclose(np.diff(longest["track"]), 100, rtol=0.1)
+        places = longest[["x", "y"]].to_numpy()
+        far = np.linalg.norm(places[-1] - places[0]) * PIXEL
+        assert longest["track"].iloc[-1] == pytest.approx(far, rel=0.05)
 
 
 class TestTemplates:
@@ -142,6 +160,16 @@ class TestTemplates:
             tmp_path, average, picker="template", templates=str(file), template_contrast="dark"
         )
         assert agreed(outcome).f1 > 0.95
+
+    def test_dark_templates_get_no_second_ctf(self, tmp_path, average, disk):
+        file = formats.write(tmp_path / "t.mrcs", -disk[None], pixel_size=PIXEL)
+        given = {"picker": "template", "templates": str(file), "template_contrast": "dark"}
+        lens = {"defocus_u": 15000.0, "defocus_v": 14000.0, "defocus_angle": 20.0}
+        with_lens = run(tmp_path / "a", average, **given, **lens)
+        without = run(tmp_path / "b", average, **given, template_ctf=False)
+        assert_allclose(picks_of(with_lens).score, picks_of(without).score)
+        assert any("show the CTF already" in note for note in with_lens.runs[0].notes)
+        assert not any("CTF" in note for note in without.runs[0].notes)
 
     def test_templates_of_another_pixel_size_are_rescaled_and_it_is_said(
         self, tmp_path, average, disk
@@ -204,6 +232,11 @@ class TestByHand:
         assert np.hypot(picks.x - new[0], picks.y - new[1]).min() == 0
         assert "1 added, 1 removed" in (Path(outcome.scratch) / "logs/pick.log").read_text()
 
+    def test_one_that_was_added_outside_is_left_out_with_a_note(self, tmp_path, average, plain):
+        outcome = run(tmp_path, average, pick_edits=self.edits(tmp_path, added=[(1e9, 2)]))
+        assert results(outcome)["particles"] == results(plain)["particles"]
+        assert outcome.runs[0].notes == ("1 pick added by hand left out: outside of the picture",)
+
     def test_one_that_is_added_where_one_is_takes_its_place_and_score(
         self, tmp_path, average, plain
     ):
@@ -244,6 +277,16 @@ class TestByHand:
         picks = picking.points([1.0, 50.0], [2.0, 60.0], [1.0, 2.0])
         same = picked.edited(picks, picks, pick_edits.PickEdits(), reach=10)
         assert_allclose(same.x, picks.x)
+
+    def test_an_added_one_far_from_any_filament_is_one_of_its_own(self, tmp_path):
+        noise = np.random.default_rng(2).poisson(30, SHAPE).astype(np.float32)
+        average = formats.write(tmp_path / "n.mrc", noise, pixel_size=PIXEL)
+        file = self.edits(tmp_path, added=[(20, 20), (600, 20)])
+        given = {"pick_threshold": 1e6, "picker": "filament", "pick_edits": file}
+        outcome = run(tmp_path, average, **given)
+        table = coordinates.read(Path(outcome.scratch) / "picks.star")
+        assert table["tube"].nunique() == 2
+        assert (table["tube"] > 0).all()
 
     def test_an_added_one_far_from_any_candidate_has_no_score_and_comes_last(self):
         picks = picking.points([1.0, 50.0], [2.0, 60.0], [1.0, 2.0])

@@ -12,7 +12,7 @@ from contracts.steps import files, perform, results
 
 from focusnb import formats
 from focusnb.errors import ProgramFailed
-from focusnb.formats import coordinates
+from focusnb.formats import coordinates, pick_edits
 from focusnb.model.registry import Registry
 from focusnb.model.workflow import resolve
 from focusnb.steps import picked, picking_programs
@@ -109,6 +109,22 @@ class TestGautomatch:
         assert table["angle"].tolist() == [-10, 5]
         assert results(outcome)["pick_cutoff"] == 0.2
         assert "1 of 4 picks outside of the picture left out" in outcome.runs[0].notes
+
+    def test_what_a_hand_removed_and_added_counts(self, tmp_path, average, installed):
+        made = pick_edits.made(added=[(30, 200)], removed=[(102, 50)])
+        place = installed("Gautomatch", f"cp '{tmp_path}/picks.star' average_automatch.star")
+        edits = pick_edits.write(tmp_path / "e.json", made)
+        given = {"gautomatch_folder": place, "pick_edits": str(edits)}
+        outcome = run(tmp_path, average, "gautomatch", **given)
+        table = coordinates.read(Path(outcome.scratch) / results(outcome)["picks"])
+        assert table[["x", "y"]].to_numpy().tolist() == [[380, 290], [30, 200]]
+
+    def test_when_none_reaches_the_threshold_it_is_said(self, tmp_path, average, installed):
+        place = installed("Gautomatch", f"cp '{tmp_path}/picks.star' average_automatch.star")
+        given = {"gautomatch_folder": place, "gautomatch_cutoff": 0.95}
+        outcome = run(tmp_path, average, "gautomatch", **given)
+        told = "none found: none of 3 picks of the program reaches its threshold of 0.95"
+        assert told in outcome.runs[0].notes
 
     def test_only_the_products_are_kept(self, outcome):
         names = {name for name in files(outcome.scratch) if not name.startswith(".")}
