@@ -37,6 +37,37 @@ assert (after["comment"] != "").sum() == 1 + (after["flag"] == "gold").sum()
 assert project.groups == ["g1", "keep"]
 assert len(project.select("stale == 'ctf'")) == 0
 """,
+    "03_tune_picking": """
+assert len(wrong[170]) < len(found) < len(wrong[50]) and 12 <= len(found) <= 20
+assert found.score[0] == found.score.max() and (found.diameter < 110).all()
+assert (chosen.diff().dropna() <= 0).all(axis=None)
+assert (chosen.T.diff().dropna() <= 0).all(axis=None)
+noise = picking.apart(candidates, 0.8 * LENGTH).noise.score
+assert np.median(noise) < threshold < noise.max()
+assert len(nothing) > 100 and not len(nothing.above(picking.automatic(nothing)))
+first, last = blobs.iloc[at["automatic"]], blobs["F1"].max()
+assert last - 0.06 < first["F1"] <= last and 0.85 < first["F1"] < hoped
+assert blobs["recall"].is_monotonic_increasing and blobs["precision"].iloc[:20].min() > 0.95
+assert abs(smallest["ball, Å"][0] - 66) < 1 and smallest["F1"][1:].max() > smallest["F1"][0] + 0.02
+dirts = [dirt.dirty(p.x, p.y).mean() for p in (careless, careful, cleaned)]
+assert dirts[0] > 0.3 and dirts[1] < 0.15 and dirts[2] < 0.03
+assert {"carbon", "ice", "dark blob", "border"} <= set(mask.fractions()) and 0.5 < 1 - mask.fraction
+assert 1 <= len(averages.pictures) <= 4 and averages.counts.sum() > 50
+assert compared["F1"]["blobs"] + 0.03 < compared["F1"][["averages", "map"]].min() > 0.93
+assert project.words["picker"].default == "reference_free"
+assert project.words["particle_diameter"].default == 150
+kinds = dict(project.words["picker"].choices)
+assert set(kinds) == {"reference_free", "blob", "template", "filament"}
+assert (tuned["120 Å"] >= tuned["150 Å"]).all() and tuned["120 Å"].min() > 0.93
+assert tuned["150 Å"].mean() < 0.93
+lines = {action["word"]: action["line"] for action in tuner.lines["actions"]}
+assert lines["use"] == "# nothing to set" and project.values()["particle_diameter"] == 120
+assert list(project.library["particles"]) == list(project.library["particles_extracted"])
+assert levels.iloc[:, 2].abs().max() < 1e-3 and (levels.iloc[:, 3] - 1).abs().max() < 1e-3
+assert np.ptp(levels.iloc[:, 0]) > 3
+assert summary.particles == len(particles) == project.library["particles"].sum()
+assert both.true == len(rows) < both.found and both.precision < both.recall == 1
+""",
     "06_ctf_and_ice": """
 assert abs(fit.defocus_u - 27200) < 300 and fit.astigmatism < 250 and fit.resolution < 8
 assert (checked.iloc[:, 1] - checked.iloc[:, 0]).abs().max() < 60
