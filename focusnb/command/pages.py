@@ -12,6 +12,7 @@ import focusnb as fn
 from focusnb.errors import BadValue, FocusError, MissingProduct
 
 PUBLISH = 1.0  # seconds between two looks whether anything changed
+ENDS = 20.0  # seconds that a server may take to end
 MOST = 6  # images that are tuned on together
 
 
@@ -51,7 +52,7 @@ def start_monitor(
 
 def _monitor(args: argparse.Namespace) -> int:
     projects = [fn.open(name) for name in args.project]
-    server = start_monitor(projects, host=args.host, port=args.port)
+    server = start_monitor(projects, host=args.host, port=_checked(args.port))
     told = ""
     try:
         while True:
@@ -65,13 +66,12 @@ def _monitor(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        server.terminate()
-        server.wait(20)
+        _end(server)
 
 
 def _tune(args: argparse.Namespace) -> int:
     """Serve the page to this computer only, with a token: it can change the project."""
-    project = fn.open(args.project)
+    port, project = _checked(args.port), fn.open(args.project)
     known = {row["id"] for row in project.rows("average_pixel_size > 0")}
     chosen = [image.id for image in project.select(args.images)] if args.images else []
     if args.images and not 1 <= len(chosen) <= MOST:
@@ -86,7 +86,7 @@ def _tune(args: argparse.Namespace) -> int:
         )
     command = [
         sys.executable, "-m", "focusnb_widgets.server", "--tune", str(project.root),
-        "--images", args.images, "--port", str(args.port), "--stay-with", str(os.getpid()),
+        "--images", args.images, "--port", str(port), "--stay-with", str(os.getpid()),
     ]  # fmt: skip
     server = subprocess.Popen(command)
     try:
@@ -94,8 +94,23 @@ def _tune(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        server.terminate()
-        server.wait(20)
+        _end(server)
+
+
+def _end(server: "subprocess.Popen[Any]") -> None:
+    """End a server; one that hangs is not waited for."""
+    server.terminate()
+    try:
+        server.wait(ENDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+def _checked(port: int | None) -> int | None:
+    if port is not None and not 1 <= port <= 65535:
+        raise BadValue(f"--port {port}: a port is a number from 1 to 65535")
+    return port
 
 
 def _publish(projects: Sequence[Any]) -> str:

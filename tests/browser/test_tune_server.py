@@ -1,6 +1,8 @@
 """Who may see the page that tunes picking, and the command that opens it."""
 
+import json
 import os
+import re
 import select
 import subprocess
 import sys
@@ -33,9 +35,10 @@ def server(session):
     process.wait(20)
 
 
-def answer(url):
+def answer(url, headers=None, method=None):
     try:
-        with urllib.request.urlopen(url, timeout=20) as told:
+        asked = urllib.request.Request(url, headers=headers or {}, method=method)
+        with urllib.request.urlopen(asked, timeout=20) as told:
             return told.status, told.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -53,9 +56,29 @@ def test_without_its_token_the_page_is_refused_and_no_kernel_starts(server):
     assert "This page needs its token" in text
     assert answer(f"{base}?token=guessed")[0] == 403
     for path in ("api/kernels", "login", "voila/files/tune_picking.ipynb", "api/contents"):
-        assert answer(base + path)[0] in (403, 404), path
+        assert answer(base + path)[0] == 404, path
     assert len(psutil.Process(process.pid).children()) <= before
     assert answer(f"{base}alive")[0] == 204
+
+
+def test_a_kernel_whose_number_is_known_answers_to_nobody_without_the_token(server):
+    url, _ = server
+    base = url.split("?")[0]
+    known = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with known.open(url, timeout=60) as page:
+        kernel = re.search(r'"kernelId":\s*"([0-9a-f-]{36})"', page.read().decode())[1]
+    with known.open(f"{base}api/kernels/{kernel}", timeout=20) as told:
+        assert json.load(told)["id"] == kernel
+    socket = {
+        "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }  # fmt: skip
+    assert answer(f"{base}api/kernels/{kernel}")[0] == 403
+    assert answer(f"{base}api/kernels/{kernel}/channels", socket)[0] == 403
+    assert answer(f"{base}voila/query/{kernel}", socket)[0] == 404
+    for method in ("DELETE", "POST"):
+        assert answer(f"{base}api/kernels/{kernel}", method=method)[0] == 403
+    assert answer(f"{base}voila/api/shutdown/{kernel}", method="POST")[0] == 404
 
 
 def test_the_page_is_served_to_this_computer_only_and_its_token_is_in_no_command_line(server):
@@ -88,6 +111,7 @@ def test_the_command_opens_it_and_says_what_it_cannot_tune_on(session, tmp_path)
     for arguments, said in (
         ([tmp_path / "empty"], "has no average to pick in yet"),
         ([session[0].root, "--images", "name == 'x'"], "names 0 images; choose 1 to 6"),
+        ([session[0].root, "--port", "70000"], "--port 70000: a port is a number from 1 to 65535"),
     ):
         told = subprocess.run([*focusnb, *arguments], capture_output=True, text=True, check=False)
         assert told.returncode == 1

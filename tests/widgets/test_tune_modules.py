@@ -22,7 +22,16 @@ PIXEL, DIAMETER = 2.0, 100.0
 def run(tmp_path):
     """Runs an expression in the joined modules; gives what it tells. `given` is what it is given."""
     parts = module("match.js", "grey.js", "picture.js", "marks.js", "sheet.js", "editing.js")
+    return runs(parts, tmp_path)
 
+
+@pytest.fixture
+def run_page(tmp_path):
+    """The same in the whole of the tuner."""
+    return runs(str(PickingTuner._esm), tmp_path)
+
+
+def runs(parts, tmp_path):
     def run(code, **given):
         text = f"{parts}\nconst given = {json.dumps(given)};\nconsole.log(JSON.stringify({code}));"
         (tmp_path / "part.mjs").write_text(text, encoding="utf-8")
@@ -96,26 +105,95 @@ def given_of(found):
     ]}  # fmt: skip
 
 
-def test_changes_by_hand_are_those_of_the_step(run):
-    found = picking.apart(some_picks(5), 0.8 * DIAMETER / PIXEL)
-    near = [float(found.x[2]) + 3, float(found.y[2]) - 4]
-    edits = {
-        "added": [[500.0, 500.0], near],
-        "removed": [[float(found.x[0]) + 2, float(found.y[0])]],
+def hands(found, seed):
+    """Changes by hand: some just on candidates, some near several, some twice, some nowhere."""
+    rng = np.random.default_rng(seed)
+    at = np.column_stack([found.x, found.y])
+    near = at[rng.integers(0, len(at), 12)] + rng.normal(0, 8, (12, 2))
+    return {
+        "added": [[500.0, 500.0], *near[:2].tolist()],
+        "removed": [*at[:2].tolist(), at[0].tolist(), *near[2:].tolist(), [-300.0, 0.0]],
         "excluded": [],
     }
+
+
+# Picks that keep 0.8 diameters leave no doubt which a hand has meant; denser ones do.
+@pytest.mark.parametrize("spacing", [0.8, 0.2])
+@pytest.mark.parametrize("seed", [5, 6])
+def test_changes_by_hand_are_those_of_the_step_at_every_threshold(run, spacing, seed):
+    found = picking.apart(some_picks(seed, 600), spacing * DIAMETER / PIXEL)
+    edits, limits = hands(found, seed), [0.5, 1.5, -0.4, 0.1, 9.0]
     told = run(
-        f"(() => {{ {sheet_of(found)} const n = sheet.shown();"
-        " return Array.from({ length: n }, (_, i) => [sheet.lists.b.x[i], sheet.lists.b.y[i]]); })()",
-        **given_of(found),
-        edits=edits,
-    )
-    chosen = found.above(0.5)
-    step = picked.edited(chosen, found, pick_edits.made(**edits), reach=0.5 * DIAMETER / PIXEL)
-    assert_allclose(
-        np.array(sorted(map(tuple, told))), np.array(sorted(zip(step.x, step.y, strict=True))),
-        rtol=1e-5,
+        f"""(() => {{ {sheet_of(found)}
+        return given.limits.map((limit) => {{
+          sheet.setThreshold(limit);
+          const {{ x, y }} = sheet.lists.b;
+          return Array.from({{ length: sheet.shown() }}, (_, i) => [x[i], y[i]]);
+        }}); }})()""",
+        **given_of(found), edits=edits, limits=limits,
     )  # fmt: skip
+    for limit, page in zip(limits, told, strict=True):
+        step = picked.edited(
+            found.above(limit), found, pick_edits.made(**edits), reach=0.5 * DIAMETER / PIXEL
+        )
+        assert_allclose(
+            np.array(sorted(map(tuple, page))), np.array(sorted(zip(step.x, step.y, strict=True))),
+            rtol=1e-5,
+        )  # fmt: skip
+
+
+def test_failures_wipe_what_was_found_of_their_setting_only(run_page):
+    told = run_page("""(() => {
+      const lost = [];
+      const page = Object.assign(Object.create(Tuner.prototype), {
+        sheets: [{ info: { name: "one" }, lose: (slot) => lost.push(slot) }],
+        gallery: { setBoxes: () => lost.push("boxes") },
+        figures: [{ classList: { remove: () => lost.push("waits") } }],
+        told: {}, refresh() {}, tellProblems(change) { Object.assign(this.told, change); },
+      });
+      const tell = (rest) => {
+        page.receive({ problems: { one: "too large" }, image: 0, ...rest });
+        return lost.splice(0);
+      };
+      const a = tell({ slot: "a", stamp: 2 });
+      const named = Object.keys(page.told);
+      return [a, named, tell({ slot: "b", stamp: 3 }), tell({})];
+    })()""")
+    assert told == [["a"], ["one in A"], ["b", "boxes", "waits"], ["waits"]]
+
+
+BROWSER = """
+  const stored = new Map();
+  globalThis.sessionStorage = { getItem: (k) => stored.get(k) ?? null, setItem: (k, v) => stored.set(k, v) };
+  globalThis.document = { documentElement: { dataset: { focusnb: "" } } };
+  const modelOf = (traits) => ({ traits, get: (k) => traits[k], set: (k, v) => { traits[k] = v; }, save_changes() {} });
+  const project = (limit, added) => ({ facts: { title: "t" }, images: [{ name: "one" }], fresh: true, setting_a: null,
+    base: { pick_threshold: limit, pick_distance: 80 }, values: { pick_threshold: limit, pick_distance: 80 },
+    edits: [{ added }], manual: [[]],
+    saved: [{ edits: { added }, marks: [] }] });
+  const first = modelOf(project(4, []));
+  const sheets = [{ edits: { added: [[1, 1]] }, manual: [[2, 2]] }];
+  keepState({ own: true, renewed: true, model: first, values: { pick_threshold: 7.5, pick_distance: 90 }, sheets });
+"""
+
+
+@pytest.mark.parametrize(
+    ("now", "restored"),
+    [
+        ("4, []", [7.5, 90, [[1, 1]], [[2, 2]]]),
+        ("5, []", [5, 90, [[1, 1]], [[2, 2]]]),
+        ("4, [[9, 9]]", [7.5, 90, [[9, 9]], [[2, 2]]]),
+    ],
+    ids=["nothing newer", "newer values", "newer changes by hand"],
+)
+def test_what_the_project_has_newer_is_not_overwritten_by_a_reload(run_page, now, restored):
+    told = run_page(f"""(() => {{ {BROWSER}
+      const again = modelOf(project({now}));
+      restoreState(again);
+      const {{ values, edits, manual }} = again.traits;
+      return [values.pick_threshold, values.pick_distance, edits[0].added, manual[0]];
+    }})()""")
+    assert told == restored
 
 
 def test_a_polygon_holds_what_the_kernel_s_mask_holds(run):
@@ -174,3 +252,16 @@ def test_a_removed_pick_comes_back_where_it_was_clicked(run):
       editing.addPick(0, given.columns[0][0] + 2, given.columns[1][0]);
       return [before - without, before - sheet.shown(), sheet.edits]; }})()"""
     assert run(code, **given_of(found)) == [1, 0, {"added": [], "removed": [], "excluded": []}]
+
+
+def test_a_removed_pick_can_be_put_elsewhere_nearby(run):
+    found = some_picks(9)
+    code = f"""(() => {{ {sheet_of(found)}
+      const editing = new Editing([sheet], () => {{}});
+      const [x, y] = [given.columns[0][0], given.columns[1][0]];
+      editing.removePick(0, 0);
+      editing.addPick(0, x + 8, y);
+      return [sheet.edits.removed.length, sheet.edits.added[0][0] - x, sheet.edits.added.length]; }})()"""
+    removed, moved, added = run(code, **given_of(found))
+    assert (removed, added) == (1, 1)
+    assert moved == pytest.approx(8, abs=0.01)

@@ -1,6 +1,7 @@
 """The tuner as Python sees it: traits, messages to the page, what its actions do to a project."""
 
 import asyncio
+import sqlite3
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def project(tmp_path):
 
 @pytest.fixture
 def tuner(project):
-    return seen(tune_picking(project.images))
+    return seen(tune_picking(project.images, values={"picker": "blob"}))
 
 
 def seen(tuner):
@@ -40,6 +41,7 @@ def test_a_page_that_looks_gets_pictures_picks_and_boxes(tuner):
     assert [m["picture"] for m in told(tuner, "picture")] == [0, 1]
     assert [(m["picks"], m["slot"]) for m in told(tuner, "picks")] == [(0, "b"), (1, "b")]
     assert [m["count"] > 10 for m in told(tuner, "boxes")] == [True, True]
+    assert told(tuner, "problems") == []
     content, buffers = next(m for m in tuner.told if "picks" in m[0])
     x, y, score, diameter, angle = (np.frombuffer(b, "<f4") for b in buffers)
     found = tuner.candidates(0).picks
@@ -50,11 +52,39 @@ def test_a_page_that_looks_gets_pictures_picks_and_boxes(tuner):
     assert content["effective"] == {"pick_distance": 0.8 * tuned.DIAMETER}
 
 
+def test_of_two_passes_the_blobs_are_told_first(project):
+    tuner = seen(tune_picking(project.images[0]))
+    assert tuner.values["picker"] == "reference_free"
+    first, second = (b for m, b in tuner.told if "picks" in m)
+    scores = [np.frombuffer(buffers[2], "<f4") for buffers in (first, second)]
+    blobs = tune_picking(project.images[0], values={"picker": "blob"})
+    assert_allclose(scores[0], blobs.candidates(0).picks.score, rtol=1e-6)
+    assert_allclose(scores[1], tuner.candidates(0).picks.score, rtol=1e-6)
+    assert len({m["stamp"] for m in told(tuner, "picks")}) == 1
+
+
 def test_before_a_page_looks_nothing_is_read_or_sent(project):
     tuner = tune_picking(project)
     assert all(subject._picture is None for subject in tuner.subjects)
     tuner.values = {**tuner.values, "particle_diameter": 100.0}
     assert all(subject._picture is None for subject in tuner.subjects)
+
+
+def test_a_kernel_that_has_waited_reads_the_project_anew_when_a_page_looks(project):
+    tuner = tune_picking(project.images, values={"picker": "blob", "particle_diameter": 110.0})
+    project.set(pick_threshold=6.0, particle_diameter=90.0)
+    project.edit_picks(project.images[1], added=[[9, 9]])
+    seen(tuner)
+    assert tuner.values["pick_threshold"] == tuner.base["pick_threshold"] == 6.0
+    assert (tuner.values["particle_diameter"], tuner.base["particle_diameter"]) == (110.0, 90.0)
+    assert tuner.edits[1]["added"] == tuner.saved[1]["edits"]["added"] == [[9.0, 9.0]]
+    assert 9.0 in tuner.picks(1).x
+
+
+def test_marks_that_were_given_are_not_saved_yet(project):
+    tuner = seen(tune_picking(project.images, manual={0: [[5, 6]]}, values={"picker": "blob"}))
+    assert tuner.manual[0] == [[5.0, 6.0]]
+    assert tuner.save() == "Marks of 1 image saved."
 
 
 def test_a_threshold_asks_nothing_of_the_kernel(tuner):
@@ -83,6 +113,40 @@ def test_a_diameter_that_no_picture_holds_is_told_with_its_image(tuner):
     tuner.values = {**tuner.values, "particle_diameter": 4000.0}
     message = told(tuner, "problems")[0]
     assert "4000 Å" in message["problems"]["movie_0.tif"]
+
+
+def test_a_setting_a_that_fails_is_told_as_a_s(tuner):
+    tuner.told.clear()
+    tuner.setting_a = {**tuner.values, "particle_diameter": 4000.0}
+    assert [(m["slot"], m["image"]) for m in told(tuner, "problems")] == [("a", 0), ("a", 1)]
+
+
+def test_a_failure_that_comes_late_is_not_told(project, monkeypatch):
+    async def there_and_back():
+        tuner = seen(tune_picking(project.images[0], values={"picker": "blob"}))
+        await tuner._answers.latest.settle()
+        tuner.told.clear()
+        tuner.values = {**tuner.values, "particle_diameter": 4000.0}  # fails, when it is searched
+        await asyncio.sleep(0)
+        tuner.values = {**tuner.values, "particle_diameter": tuned.DIAMETER}  # is known
+        await tuner._answers.latest.settle()
+        return told(tuner, "problems"), len(told(tuner, "picks"))
+
+    assert asyncio.run(there_and_back()) == ([], 1)
+
+
+def test_while_a_value_is_not_allowed_the_last_setting_that_was_holds(tuner):
+    tuner.values = {**tuner.values, "pick_threshold": 4.5}
+    tuner.values = {**tuner.values, "particle_diameter": -3}
+    tuner.told.clear()
+    area = [[0, 0], [230, 0], [230, 447], [0, 447]]
+    tuner.edits = [{"added": [[5, 5]], "removed": [], "excluded": [area]}, tuner.edits[1]]
+    assert [m["picks"] for m in told(tuner, "picks")] == [0]
+    lines = {one["word"]: one["line"] for one in tuner.lines["actions"]}
+    assert lines["use"] == "project.set(picker='blob', pick_threshold=4.5)"
+    assert "added=[[5, 5]]" in lines["save"]
+    with pytest.raises(BadValue, match="particle_diameter = -3"):
+        tuner.use()
 
 
 def test_words_that_are_not_tuned_are_refused(project):
@@ -146,7 +210,7 @@ def test_a_sign_of_life_is_answered(tuner):
 
 def test_in_a_kernel_only_the_latest_setting_is_computed(project):
     async def drag():
-        tuner = seen(tune_picking(project.images[0]))
+        tuner = seen(tune_picking(project.images[0], values={"picker": "blob"}))
         await tuner._answers.latest.settle()
         tuner.told.clear()
         for border in range(100, 200, 5):
@@ -173,14 +237,18 @@ def test_an_answer_that_comes_late_does_not_replace_a_later_one(project):
 
 
 def test_a_distance_among_known_candidates_is_told_at_once(project):
-    async def drag():
-        tuner = seen(tune_picking(project.images[0]))
+    async def drag(picker):
+        tuner = seen(tune_picking(project.images[0], values={"picker": picker}))
         await tuner._answers.latest.settle()
         tuner.told.clear()
         tuner.values = {**tuner.values, "pick_distance": 150.0}
-        return told(tuner, "picks")
+        at_once = told(tuner, "picks")
+        await tuner._answers.latest.settle()
+        return [m["effective"] for m in at_once], len(told(tuner, "picks"))
 
-    assert [m["effective"] for m in asyncio.run(drag())] == [{"pick_distance": 150.0}]
+    assert asyncio.run(drag("blob")) == ([{"pick_distance": 150.0}], 1)
+    # of two passes the first one; what its picks look like depends on their distance
+    assert asyncio.run(drag("reference_free")) == ([{"pick_distance": 150.0}], 2)
 
 
 # -- actions
@@ -189,10 +257,12 @@ def test_a_distance_among_known_candidates_is_told_at_once(project):
 def test_each_action_shows_the_line_that_does_the_same(tuner):
     tuner.values = {**tuner.values, "particle_diameter": 110.0, "pick_threshold": 4.5}
     lines = {one["word"]: one for one in tuner.lines["actions"]}
-    assert lines["use"]["line"] == "project.set(particle_diameter=110.0, pick_threshold=4.5)"
+    assert lines["use"]["line"] == (
+        "project.set(particle_diameter=110.0, picker='blob', pick_threshold=4.5)"
+    )
     assert lines["process"]["line"] == (
         "project.process(['g1/0000000001', 'g1/0000000002'], steps=['pick', 'previews'],"
-        " set={'particle_diameter': 110.0, 'pick_threshold': 4.5}, top=True)"
+        " set={'particle_diameter': 110.0, 'picker': 'blob', 'pick_threshold': 4.5}, top=True)"
     )
     assert not lines["save"]["enabled"]
 
@@ -222,6 +292,38 @@ def test_whom_the_setting_does_not_reach_is_said(tuner, project):
     assert "1 of its images keep values of their own (g1/0000000002 …)" in tuner.use()
 
 
+def test_what_a_user_s_own_value_would_uncover_is_refused_before_anything_is_set(
+    project, monkeypatch
+):
+    monkeypatch.setattr(type(project.values()), "set_at", lambda *_: {"pick_threshold": 6.0})
+    project.set(pick_threshold=4.5)
+    tuner = tune_picking(project, values={"pick_threshold": None, "particle_diameter": 110.0})
+    with pytest.raises(BadValue, match=r"pick_threshold is 6\.0 from the user's parameters"):
+        tuner.use()
+    assert project.values()["particle_diameter"] == tuned.DIAMETER
+
+
+def test_templates_beside_a_script_are_used_as_the_project_finds_them(
+    project, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "disk.mrcs").touch()
+    tuner = tune_picking(project, values={"templates": "disk.mrcs"})
+    assert tuner.use() == "New images are picked with this setting."
+    assert tuner.base["templates"] == project.values()["templates"] == str(tmp_path / "disk.mrcs")
+
+
+def test_what_the_project_has_is_known_after_a_use_that_failed(tuner, project, monkeypatch):
+    def half(*_):
+        project.set(pick_threshold=4.5)
+        raise BadValue("the disk is full")
+
+    monkeypatch.setattr(actions, "use", half)
+    with pytest.raises(BadValue):
+        tuner.use()
+    assert tuner.base["pick_threshold"] == 4.5
+
+
 def test_process_queues_the_images_that_are_shown_with_this_setting(tuner, project):
     tuner.values = {**tuner.values, "particle_diameter": 110.0}
     tuner.told.clear()
@@ -237,9 +339,13 @@ def test_changes_by_hand_are_saved_and_found_again(tuner, project):
     save = next(a for a in tuner.lines["actions"] if a["word"] == "save")
     assert save["enabled"]
     assert save["line"] == (
-        "project.edit_picks('g1/0000000001', added=[[20.0, 20.0]], excluded=[[[0, 0], [90, 0], [90, 90]]])"
+        "project.edit_picks('g1/0000000001', added=[[20.0, 20.0]], excluded=[[[0, 0], [90, 0], [90, 90]]]);"
+        " from focusnb.formats import coordinates; coordinates.write("
+        "project['g1/0000000001'].folder / 'marked_by_hand.star', [5.0], [6.0])"
     )
-    tuner.save()
+    assert tuner.save() == (
+        "Saved with 1 image; they are stale until picked again. Marks of 1 image saved."
+    )
     image = project.images[0]
     assert pick_edits.read(image["pick_edits"]).added.tolist() == [[20.0, 20.0]]
     assert len(coordinates.read(image.folder / "marked_by_hand.star")) == 1
@@ -247,6 +353,22 @@ def test_changes_by_hand_are_saved_and_found_again(tuner, project):
     again = tune_picking(project.images)
     assert again.edits[0]["added"] == [[20.0, 20.0]]
     assert again.manual[0] == [[5.0, 6.0]]
+
+
+def test_the_line_of_marks_does_what_their_button_does(tuner, project):
+    def line():
+        return next(a["line"] for a in tuner.lines["actions"] if a["word"] == "save")
+
+    place = project.images[1].folder / "marked_by_hand.star"
+    tuner.manual = [[], [[5.0, 6.0], [7.0, 8.5]]]
+    exec(line(), {"project": project})
+    by_line = place.read_text()
+    place.unlink()
+    assert tuner.save() == "Marks of 1 image saved."
+    assert place.read_text() == by_line
+    tuner.manual = [[], []]
+    exec(line(), {"project": project})
+    assert not place.exists()
 
 
 def test_changes_that_were_taken_back_leave_no_file(project):
@@ -270,45 +392,39 @@ def test_what_goes_wrong_is_told_in_a_sentence(tuner, monkeypatch):
     ]
 
 
-# -- without a project, without a page
+def test_a_database_that_is_locked_is_told_in_a_sentence(tuner, monkeypatch):
+    def locked(*_):
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(actions, "process", locked)
+    tuner.told.clear()
+    tuner._on_message(tuner, {"do": "action", "name": "process"}, [])
+    assert told(tuner, "told") == [
+        {"told": "process", "text": "database is locked", "level": "error"}
+    ]
 
 
-@pytest.fixture
-def alone():
-    return tune_picking(
-        tuned.disks(5)[0], pixel_size=tuned.PIXEL, values={"particle_diameter": 120}
-    )
+def test_all_batches_that_were_queued_are_followed_to_their_end(tuner):
+    class Queued:
+        def __init__(self, error=None):
+            self.error = error
 
+        def __len__(self):
+            return 1
 
-def test_pictures_of_no_project_have_no_actions_but_a_line(alone):
-    (one,) = alone.lines["actions"]
-    assert not one["enabled"]
-    assert one["line"] == (
-        "tuner = tune_picking(picture, pixel_size=2, values={'particle_diameter': 120.0})"
-    )
-    with pytest.raises(BadValue, match="of no project"):
-        alone.use()
+        def wait(self, on_progress):
+            if self.error:
+                raise self.error
+            return {1: "done"}
 
+    async def follow():
+        tuner.told.clear()
+        tuner._follow("process", Queued(sqlite3.OperationalError("disk I/O error")))
+        tuner._follow("process_all", Queued())
+        following = set(tuner._following)
+        await asyncio.gather(*following)
+        return len(following)
 
-def test_the_line_of_a_file_runs(tmp_path):
-    from focusnb import formats
-
-    formats.write(tmp_path / "a.mrc", tuned.disks(6, count=14, side=448)[0], pixel_size=tuned.PIXEL)
-    tuner = tune_picking(tmp_path / "a.mrc", values={"particle_diameter": 120, "pick_threshold": 4})
-    (one,) = tuner.lines["actions"]
-    assert one["line"].startswith("fn.quick(")
-    answer = eval(one["line"], {"fn": fn})
-    assert answer["error"] is None
-    assert answer["particles"] == len(tuner.picks(0))
-
-
-def test_its_text_says_what_it_is(alone):
-    alone.values = {**alone.values, "pick_threshold": 4.0}
-    assert repr(alone) == (
-        "<tuner of picking: 1 picture (picture 1); particle_diameter=120.0, pick_threshold=4.0>"
-    )
-
-
-def test_pictures_of_several_projects_are_refused(project):
-    with pytest.raises(BadValue, match="of several projects, or of one and none"):
-        tune_picking([project.images[0], (tuned.disks(0)[0], 2.0)])
+    assert asyncio.run(follow()) == 2
+    ends = {(m["told"], m["text"]) for m in told(tuner, "told") if m["level"] != "note"}
+    assert ends == {("process", "disk I/O error"), ("process_all", "1 image processed")}

@@ -13,6 +13,7 @@ from focusnb.model.job import Job
 from focusnb.model.registry import Registry
 from focusnb.model.vocabulary import vocabulary
 from focusnb_widgets.tuning import shown
+from focusnb_widgets.tuning.answers import Answers
 from focusnb_widgets.tuning.controls import controls, tunable
 from focusnb_widgets.tuning.search import Search, edited
 from focusnb_widgets.tuning.subjects import points_of, subjects, with_marks
@@ -118,7 +119,7 @@ def test_controls_are_the_picking_words_of_the_step():
     assert diameter["unit"] == "Å"
     assert told["pick_threshold"]["automatic"]
     assert not diameter["automatic"]
-    assert dict(told["picker"]["choices"])["blob"] == "blobs"
+    assert dict(told["picker"]["choices"])["blob"] == "blobs only, quicker"
     assert told["templates"]["only"] == ["template"]
     assert told["pick_border"]["level"] == "advanced"
 
@@ -235,6 +236,37 @@ def test_what_is_shown_is_what_the_step_picks(picture, values, tmp_path):
     )
 
 
+def filaments():
+    """A picture of dark lines on noise."""
+    rows, columns = np.mgrid[: tuned.SIDE, : tuned.SIDE]
+    picture = np.random.default_rng(4).normal(100, 12, rows.shape)
+    for degrees, offset in ((20, 150), (20, 500), (80, 300)):
+        a = np.radians(degrees)
+        away = abs(rows * np.cos(a) - columns * np.sin(a) - (offset - 260 * (degrees == 80) * 3))
+        picture -= 5 / (1 + np.exp((away - 20) / 2))
+    return picture.astype(np.float32)
+
+
+@pytest.mark.parametrize("picker", ["blob", "reference_free", "filament"])
+def test_the_page_keeps_as_many_picks_as_the_step(picker, picture, tmp_path):
+    """The page compares 32-bit scores with the threshold, both as they are sent."""
+    pixels = filaments() if picker == "filament" else picture
+    values = setting(picker=picker, particle_diameter=80.0, pick_exclude=False)
+    told = []
+    search = Search(subjects(pixels, pixel_size=tuned.PIXEL))
+    search.subjects[0].edits = {"added": []}
+    answers = Answers(search, lambda content, buffers=(): told.append((content, buffers)))
+    answers.picks("b", values, {0: ()})
+    content, buffers = [one for one in told if "picks" in one[0]][-1]
+    scores = np.frombuffer(buffers[2], "<f4").astype(np.float64)
+    stepped = step_s_picks(pixels, values, tmp_path)
+    assert (scores >= content["auto"]).sum() == len(stepped) > 5
+    for row in (2, 5):  # thresholds that are the score of a pick
+        limit = float(search.candidates(0, values).picks.score[row])
+        stepped = step_s_picks(pixels, {**values, "pick_threshold": limit}, tmp_path)
+        assert (scores >= limit).sum() == len(stepped)
+
+
 def test_what_is_shown_after_changes_by_hand_is_what_the_step_picks(picture, tmp_path):
     from focusnb.formats import pick_edits
 
@@ -264,6 +296,32 @@ def test_thresholds_and_distances_need_no_new_search(picture, monkeypatch):
     far = search.candidates(0, setting(pick_distance=300.0))
     assert len(far.picks) < len(near.picks)
     assert far.distance == 300.0
+
+
+def test_templates_and_a_ctf_that_changed_are_searched_with_anew(picture, tmp_path):
+    def disk(radius):
+        rows, columns = np.mgrid[-40:40, -40:40]
+        pixels = (np.hypot(rows, columns) < radius).astype(np.float32)
+        formats.write(tmp_path / "disk.mrcs", pixels[None], pixel_size=tuned.PIXEL)
+
+    (subject,) = subjects(picture, pixel_size=tuned.PIXEL)
+    ctf = {"voltage": 300.0, "defocus_u": 12_000.0, "defocus_v": 12_000.0}
+    subject.image = type("Imaged", (), {"get": staticmethod(ctf.get)})()
+    search = Search([subject])
+    values = setting(
+        picker="template", templates=str(tmp_path / "disk.mrcs"), template_angle_step=90.0,
+        pick_exclude=False,
+    )  # fmt: skip
+    disk(30)
+    first = search.candidates(0, values).picks.score
+    assert search.knows(0, values)
+    disk(12)
+    assert not search.knows(0, values)
+    other = search.candidates(0, values).picks.score
+    assert not np.array_equal(other, first)
+    ctf["defocus_u"] = 30_000.0
+    assert not search.knows(0, values)
+    assert not np.array_equal(search.candidates(0, values).picks.score, other)
 
 
 def test_old_searches_are_forgotten(picture, monkeypatch):

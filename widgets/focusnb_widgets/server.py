@@ -135,7 +135,8 @@ class Server(Voila):
         kept = []
         for handler in super().init_handlers():
             pattern = handler[0]
-            if "/voila/files/" in pattern or "/voila/api/shutdown/" in pattern:
+            # the last one would tell anybody what a visitor's browser has sent
+            if any(part in pattern for part in ("/files/", "/api/shutdown/", "/voila/query/")):
                 continue
             if self.page.token and pattern.endswith(("/login", "/logout")):
                 continue

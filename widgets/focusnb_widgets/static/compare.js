@@ -58,7 +58,7 @@ class Compare {
     const { tuner } = this;
     tuner.model.set("setting_a", null);
     tuner.model.save_changes();
-    for (const sheet of tuner.sheets) { sheet.found.a = null; sheet.rebuild(); }
+    for (const sheet of tuner.sheets) sheet.lose("a");
     tuner.setMode("score");
   }
 

@@ -1,6 +1,7 @@
 // Changes by hand: picks added and removed, areas left out, particles marked; with undo and redo.
 
 const GRIP = 9; // pixels of the screen within which a corner is taken hold of
+const BACK = 0.1; // diameters from a removed pick within which a click brings it back
 
 const copied = (value) => JSON.parse(JSON.stringify(value));
 
@@ -55,16 +56,17 @@ class Editing {
   addPick(image, x, y) {
     const sheet = this.sheets[image];
     this.change(image, (edits) => {
-      // Where one was taken away it comes back instead.
-      const k = edits.removed.findIndex(([a, b]) => Math.hypot(a - x, b - y) <= sheet.reach);
+      // Just where one was taken away it comes back instead; a little further off it is moved.
+      const points = { x: edits.removed.map((p) => p[0]), y: edits.removed.map((p) => p[1]) };
+      const k = nearest(points, x, y, BACK * 2 * sheet.reach);
       if (k >= 0) edits.removed.splice(k, 1);
       else edits.added.push([round(x), round(y)]);
     });
   }
 
   removePick(image, index) {
-    const { lists } = this.sheets[image];
-    const list = lists.b;
+    const list = this.sheets[image].lists.b;
+    if (index >= this.sheets[image].shown()) return; // below the threshold: it is no pick
     this.change(image, (edits) => {
       if (index < list.count) edits.added.splice(index, 1);
       else edits.removed.push([round(list.x[index]), round(list.y[index])]);

@@ -29,13 +29,19 @@ class Sheet {
     this.rebuild();
   }
 
+  /** What was found is not of the present setting. */
+  lose(slot) {
+    this.found[slot] = null;
+    this.rebuild();
+  }
+
   setEdits(edits) { this.edits = edits; this.rebuild(); }
 
   setManual(points) { this.manual = points; this.rebuild(); }
 
   /** Make the lists anew: needed when anything but the threshold of the present setting changed. */
   rebuild() {
-    for (const slot of ["a", "b"]) this.lists[slot] = this.found[slot] ? this.listOf(this.found[slot]) : null;
+    for (const slot of ["a", "b"]) this.lists[slot] = this.found[slot] ? this.listOf(this.found[slot], this.limit(slot)) : null;
     const list = this.lists.b;
     this.versus = {};
     if (!list) return;
@@ -51,20 +57,39 @@ class Sheet {
     }
   }
 
+  /** Another threshold of the present setting: the lists change only where it decides what a hand has meant. */
+  setThreshold(value) {
+    this.threshold.b = value;
+    const found = this.found.b;
+    if (found && this.edits.removed.length && `${[...this.goneOf(found, this.limit())]}` !== `${[...this.lists.b.gone]}`) this.rebuild();
+  }
+
+  isExcluded(x, y) { return this.edits.excluded.some((polygon) => isInside(x, y, polygon)); }
+
+  /** Candidates that a hand took away: one after the other, the nearest pick that is left at a threshold. */
+  goneOf(found, limit) {
+    const gone = new Set();
+    const count = countAbove(found.score, limit);
+    for (const [x, y] of this.edits.removed) {
+      const index = nearest(found, x, y, this.reach, (i) => i < count && !gone.has(i) && !this.isExcluded(found.x[i], found.y[i]));
+      if (index >= 0) gone.add(index);
+    }
+    return gone;
+  }
+
   /** Added picks, then the candidates that no hand took away: as the step `pick` edits its picks. */
-  listOf(found) {
-    const { added, removed, excluded } = this.edits;
+  listOf(found, limit) {
+    const { added } = this.edits;
     const across = found.diameter.length ? found.diameter[found.diameter.length >> 1] : 2 * this.reach;
-    const gone = new Set(removed.map(([x, y]) => nearest(found, x, y, this.reach)));
+    const gone = this.goneOf(found, limit);
     const kept = [];
     for (let i = 0; i < found.x.length; i++) {
       const [x, y] = [found.x[i], found.y[i]];
-      const out = gone.has(i) || added.some(([a, b]) => Math.hypot(a - x, b - y) <= this.reach)
-        || excluded.some((polygon) => isInside(x, y, polygon));
+      const out = gone.has(i) || added.some(([a, b]) => Math.hypot(a - x, b - y) <= this.reach) || this.isExcluded(x, y);
       if (!out) kept.push(i);
     }
     const close = added.map(([x, y]) => nearest(found, x, y, this.reach));
-    const list = { count: added.length, across, directed: found.directed };
+    const list = { count: added.length, across, gone, directed: found.directed };
     const column = (name, byHand) => {
       const values = new Float32Array(added.length + kept.length);
       added.forEach((point, i) => { values[i] = byHand(point, close[i]); });

@@ -70,6 +70,7 @@ class Tuner {
     on("change:edits", reread);
     on("change:manual", reread);
     on("change:setting_a", () => {
+      this.tellProblems(Object.fromEntries(this.sheets.map((sheet) => [problemOf("a", sheet), null])));
       this.readState();
       this.sheets.forEach((sheet) => sheet.rebuild());
       this.refresh(true);
@@ -86,7 +87,7 @@ class Tuner {
       const sheet = this.sheets[message.picks];
       sheet.take(message.slot, message, buffers);
       if (message.slot === "b") this.effective(message.effective);
-      this.tellProblems({ [sheet.info.name]: null });
+      this.tellProblems({ [problemOf(message.slot, sheet)]: null });
       this.refresh(true);
     } else if (message.picture !== undefined) {
       const { picture: i, kind, level, width, height, box } = message;
@@ -105,17 +106,20 @@ class Tuner {
       this.gallery.setBoxes(i, count ? { data: bytes(buffers[0]), count, side, hand, stamp, score, x, y } : null);
     } else if (message.busy !== undefined) this.tellBusy(message.busy);
     else if (message.problems) {
-      const sheet = this.sheets[message.image];
-      if (sheet) { // what was found before is not of this setting
-        sheet.lists.b = sheet.found.b = null;
-        sheet.rebuild();
-        this.figures[message.image].classList.remove("fnb-waits");
-        this.gallery.setBoxes(message.image, null);
-        this.refresh(true);
-      }
-      this.tellProblems(message.problems);
+      const { image, slot, problems } = message;
+      if (image === undefined) { this.tellProblems(problems); return; } // of words
+      const sheet = this.sheets[image];
+      if (slot) sheet.lose(slot);
+      if (slot === "b") this.gallery.setBoxes(image, null);
+      if (slot !== "a") this.figures[image].classList.remove("fnb-waits");
+      this.tellProblems({ [problemOf(slot, sheet)]: problems[sheet.info.name] });
+      this.refresh(true);
     }
     else if (message.told) this.use.tell(message);
+    else if (message.renewed) {
+      restoreState(this.model);
+      this.renewed = true;
+    }
   }
 
   // -- values ---------------------------------------------------------------------------------
@@ -126,7 +130,7 @@ class Tuner {
     this.controls[word]?.set(value);
     if (this.problems) this.tellProblems(Object.fromEntries(Object.keys(this.controls).map((one) => [one, null])));
     if (word === THRESHOLD) {
-      for (const sheet of this.sheets) sheet.threshold.b = value;
+      for (const sheet of this.sheets) sheet.setThreshold(value);
       this.refresh();
       clearTimeout(this.late);
       this.late = setTimeout(() => this.sendValues(), 150);
@@ -199,7 +203,7 @@ class Tuner {
     }
     for (const [word, control] of Object.entries(this.controls)) control.tellProblem(this.problems[word]);
     this.trouble.replaceChildren(...Object.entries(pictures).map(([text, names]) =>
-      h("p", { class: "fnb-alert fnb-warning", role: "alert" }, `${names.length === this.sheets.length ? "" : `${names.join(", ")}: `}${text}`)));
+      h("p", { class: "fnb-alert fnb-warning", role: "alert" }, `${names.length === this.sheets.length && names[0] === this.sheets[0].info.name ? "" : `${names.join(", ")}: `}${text}`)));
     this.sheets.forEach((sheet) => { sheet.problem = this.problems[sheet.info.name] ? "not picked" : ""; });
     this.tellCounts();
   }
@@ -460,6 +464,9 @@ function same(a, b) {
   return JSON.stringify(a ?? null, plain) === JSON.stringify(b ?? null, plain);
 }
 
+/** The name under which is told what is wrong with an image: in the present setting, or in A. */
+function problemOf(slot, sheet) { return slot === "a" ? `${sheet.info.name} in A` : sheet.info.name; }
+
 function bytes(view) { return new Uint8Array(view.buffer, view.byteOffset, view.byteLength); }
 
 /** What of a picture is left out, in words with the colours of the mask. */
@@ -474,7 +481,6 @@ function render({ model, el }) {
   const root = h("div", { class: "fnb fnb-tune", "data-lm-suppress-shortcuts": "true" });
   el.classList.add("fnb-tune-host");
   el.append(root);
-  restoreState(model);
   const tuner = new Tuner(model, root);
   const end = stayAlive(model, root);
   return () => { end(); tuner.destroy(); };

@@ -1,10 +1,12 @@
 """Actions: what is done with a setting, each as one line of Python and as what it does."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from focusnb.errors import BadValue
 from focusnb.formats import coordinates
+from focusnb.model.text import counted
 from focusnb.session import Project
 from focusnb_widgets.tuning.subjects import MARKS, Subject
 
@@ -31,7 +33,7 @@ def lines(
     not in the images' folders yet.
     """
     if project is None:
-        return [_alone(subjects[0], values, default)]
+        return [_alone(subjects, values, default)]
     changed = differing(values, base)
     images = [subject.image.key for subject in subjects if subject.image]
     shown = "this image" if len(images) == 1 else f"these {len(images)} images"
@@ -73,7 +75,7 @@ def lines(
 
 
 def _alone(
-    subject: Subject, values: Mapping[str, Any], default: Mapping[str, Any]
+    subjects: Sequence[Subject], values: Mapping[str, Any], default: Mapping[str, Any]
 ) -> dict[str, Any]:
     changed = {
         word: value
@@ -81,19 +83,44 @@ def _alone(
         if value is not None or word == "particle_diameter"
     }
     changed["particle_diameter"] = values["particle_diameter"]
-    is_file = subject.source != "picture"
-    if is_file:
-        pixel = f", pixel_size={subject.pixel_size:g}"
-        line = f'fn.quick({subject.source!r}, steps=["pick"]{pixel}, {_arguments(changed)})'
+    if all(subject.source != "picture" for subject in subjects):
+        line = _quick_line(subjects, changed)
     else:
-        line = (
-            f"tuner = tune_picking(picture, pixel_size={subject.pixel_size:g}, values={changed!r})"
-        )
+        named = [s.name.replace(" ", "_") if s.source == "picture" else None for s in subjects]
+        pairs = [
+            f"({name or repr(s.source)}, {s.pixel_size:g})"
+            for name, s in zip(named, subjects, strict=True)
+        ]
+        given = f"[{', '.join(pairs)}]"
+        if len(subjects) == 1:
+            given = f"picture, pixel_size={subjects[0].pixel_size:g}"
+        line = f"tuner = tune_picking({given}, values={changed!r})"
+        if any(any(subject.edits.values()) for subject in subjects):
+            line += f"; tuner.edits = {[subject.edits for subject in subjects]!r}"
     return {
         "word": "", "text": "", "line": line, "enabled": False, "note": "",
         "help": "These pictures are of no project: take the picks with tuner.picks(0), the setting"
         " with tuner.values.",
     }  # fmt: skip
+
+
+def _quick_line(subjects: Sequence[Subject], changed: Mapping[str, Any]) -> str:
+    """Files picked without a project; changes by hand go into a file beside each of them."""
+    calls = []
+    for subject in subjects:
+        edits = {word: points for word, points in subject.edits.items() if points}
+        by_hand = ""
+        if edits:
+            place = str(Path(subject.source).with_suffix(".pick_edits.json").absolute())
+            by_hand = (
+                f", pick_edits=pick_edits.write({place!r}, pick_edits.made({_arguments(edits)}))"
+            )
+        pixel = f"pixel_size={subject.pixel_size:g}"
+        calls.append(
+            f'fn.quick({subject.source!r}, steps=["pick"], {pixel}, {_arguments(changed)}{by_hand})'
+        )
+    begin = "from focusnb.formats import pick_edits; " if "pick_edits=" in "".join(calls) else ""
+    return begin + "; ".join(calls)
 
 
 def _arguments(values: Mapping[str, Any]) -> str:
@@ -113,7 +140,24 @@ def _save_line(subjects: Sequence[Subject]) -> str:
         if subject.image and (edits or subject.image.get("pick_edits")):
             arguments = f", {_arguments(edits)}" if edits else ""
             calls.append(f"project.edit_picks({subject.image.key!r}{arguments})")
-    return "; ".join(calls) or "# nothing was changed by hand"
+    marks = [_marks_call(s) for s in subjects if s.image and (s.marks or _place(s).exists())]
+    if any(call.startswith("coordinates") for call in marks):
+        calls.append("from focusnb.formats import coordinates")
+    return "; ".join([*calls, *marks]) or "# nothing was changed by hand"
+
+
+def _marks_call(subject: Subject) -> str:
+    place = f"project[{subject.source!r}].folder / {MARKS!r}"
+    if not subject.marks:
+        return f"({place}).unlink()"
+    x, y = (list(column) for column in zip(*subject.marks, strict=True))
+    return f"coordinates.write({place}, {x!r}, {y!r})"
+
+
+def _place(subject: Subject) -> Path:
+    """Where the marks of a project's image are kept."""
+    assert subject.image is not None
+    return subject.image.folder / MARKS
 
 
 def use(project: Project, values: Mapping[str, Any], base: Mapping[str, Any]) -> str:
@@ -121,14 +165,14 @@ def use(project: Project, values: Mapping[str, Any], base: Mapping[str, Any]) ->
     changed = differing(values, base)
     if not changed:
         return "New images get this setting already."
+    below = project.values().set_at("user")  # what None at the project's level would uncover
+    for word, value in changed.items():
+        if value is None and below.get(word) is not None:
+            raise BadValue(
+                f"{word} is {below[word]} from the user's parameters where the project sets none;"
+                " give it a value"
+            )
     project.set(**changed)
-    now = project.values()
-    if left := [word for word in changed if now[word] != values[word]]:
-        word = left[0]  # None at the project's level uncovers the user's own value
-        raise BadValue(
-            f"{word} is {now[word]} from the {now.origin(word)}'s parameters where the project sets none;"
-            " give it a value"
-        )
     own = [row["image"] for row in project.rows() if set(row.get("own") or ()) & set(changed)]
     but = f" {len(own)} of its images keep values of their own ({own[0]} …)." if own else ""
     return f"New images are picked with this setting.{but}"
@@ -149,20 +193,23 @@ def process(
 
 def save(subjects: Sequence[Subject], saved: Sequence[Mapping[str, Any]]) -> str:
     """Keep changes by hand and marks in the images' folders; saved: edits that are there already."""
-    count = 0
+    edited, marked = 0, 0
     for subject, before in zip(subjects, saved, strict=True):
         image = subject.image
         if image is None:
             continue
         if subject.edits != before.get("edits"):
             image.project.edit_picks(image, **subject.edits)  # type: ignore[attr-defined]
-            count += 1
+            edited += 1
         if subject.marks != before.get("marks"):
-            place = image.folder / MARKS
             if subject.marks:
-                coordinates.write(place, *zip(*subject.marks, strict=True))
+                coordinates.write(_place(subject), *zip(*subject.marks, strict=True))
             else:
-                place.unlink(missing_ok=True)
-    return (
-        f"Saved with {count} image{'s' if count != 1 else ''}; they are stale until picked again."
-    )
+                _place(subject).unlink(missing_ok=True)
+            marked += 1
+    said = []
+    if edited:
+        said.append(f"Saved with {counted(edited, 'image')}; they are stale until picked again.")
+    if marked:
+        said.append(f"Marks of {counted(marked, 'image')} saved.")
+    return " ".join(said) or "All was saved already."

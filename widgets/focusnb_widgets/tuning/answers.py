@@ -10,11 +10,11 @@ import numpy as np
 from focusnb.errors import FocusError
 from focusnb.kernels import picking
 from focusnb_widgets.tuning import shown
-from focusnb_widgets.tuning.latest import Latest
+from focusnb_widgets.tuning.latest import Latest, tried
 from focusnb_widgets.tuning.search import Candidates, Search
 
 # What is more urgent than what, when several things wait.
-PREVIEW, PICKS, PART, MASK, BOXES = range(5)
+PREVIEW, PICKS, SECOND, PART, MASK, BOXES = range(6)
 REST = 0.3  # seconds that picks stay as they are before their boxes are cut: a slider may be moving
 BUSY = {"picks": "searching …", "mask": "looking at the ice …", "boxes": "cutting boxes …"}
 
@@ -41,22 +41,47 @@ class Answers:
         """Tell the candidates of some images. excluded: image -> polygons by hand.
 
         A new distance among candidates that are known takes milliseconds: that is done at once.
+        Of a search in two passes the first one is told as soon as it is there, of all images, and
+        then the second one.
         """
         self._asked += 1
+        first = {**values, "picker": "blob"}
         for i, polygons in excluded.items():
-            work = partial(self.search.candidates, i, values, polygons)
-            then = partial(self._send_picks, slot, i, values, self._asked)
-            if self.search.knows(i, values, polygons):
-                self.latest.at_once(("picks", slot, i), work, then)
-            else:
-                self.latest.ask(("picks", slot, i), work, then, urgency=PICKS)
+            self.latest.forget(lambda kind, i=i: kind[:3] == ("picks", slot, i))
+            if values.get("picker") != "reference_free":
+                self._ask_pass(slot, i, values, polygons, urgency=PICKS)
+                continue
+            if not self.search.knows(i, values, polygons):
+                self._ask_pass(slot, i, first, polygons, "first", urgency=PICKS)
+            self._ask_pass(slot, i, values, polygons, urgency=SECOND)
 
-    def _send_picks(
-        self, slot: str, i: int, values: Mapping[str, Any], asked: int, found: Candidates
+    def _ask_pass(
+        self, slot: str, i: int, values: Mapping[str, Any], polygons: Any, *which: str, urgency: int
+    ) -> None:
+        kind = ("picks", slot, i, *which)
+        work = partial(tried, partial(self.search.candidates, i, values, polygons))
+        then = partial(self._tell_picks, slot, i, values, self._asked)
+        if self.search.knows(i, values, polygons):
+            self.latest.at_once(kind, work, then)
+        else:
+            self.latest.ask(kind, work, then, urgency=urgency)
+
+    def _tell_picks(
+        self,
+        slot: str,
+        i: int,
+        values: Mapping[str, Any],
+        asked: int,
+        outcome: tuple[Candidates | None, Exception | None],
     ) -> None:
         if asked < self._told.get((slot, i), 0):
             return  # a later question was answered meanwhile
         self._told[slot, i] = asked
+        found, error = outcome
+        if found is None:
+            told = self._problem(i, error)
+            self._send({**told, "slot": slot, "stamp": asked})
+            return
         picks, diameter = found.picks, values["particle_diameter"]
         # Where no range was asked for, circles show the diameter that was, to be judged by eye.
         is_range = values.get("smallest_diameter") is not None
@@ -135,11 +160,12 @@ class Answers:
         self.latest.ask(("mask", i), work, then, urgency=MASK)
 
     def _failed(self, kind: Any, error: Exception) -> None:
-        if kind[0] not in ("picks", "picture"):
-            return  # the same is wrong with the picks, which tell it
-        i = kind[2] if kind[0] == "picks" else kind[1]
+        if kind[0] == "picture":  # what is wrong with masks and boxes, the picks tell as well
+            self._send(self._problem(kind[1], error))
+
+    def _problem(self, i: int, error: Exception | None) -> dict[str, Any]:
         text = str(error) if isinstance(error, FocusError) else f"{type(error).__name__}: {error}"
-        self._send({"problems": {self.search.subjects[i].name: text}, "image": i})
+        return {"problems": {self.search.subjects[i].name: text}, "image": i}
 
     def _tell_busy(self, kind: Any | None) -> None:
         self._send({"busy": "" if kind is None else BUSY.get(kind[0], "")})

@@ -5,7 +5,7 @@ from typing import Any
 
 from focusnb.model.param import Param
 
-PICKERS = ("blob", "template", "reference_free", "filament")
+PICKERS = ("reference_free", "blob", "template", "filament")
 # Words that mean something for some pickers only, by how they begin.
 ONLY = {
     "template": ("template",),

@@ -53,7 +53,7 @@ class Search:
 
     def candidates(self, i: int, values: Mapping[str, Any], excluded: Any = ()) -> Candidates:
         """The candidates of picture i. excluded: polygons by hand."""
-        key = _key(i, values, excluded)
+        key = self._key(i, values, excluded)
         found = self._keep(key, lambda: self._find(i, values, excluded), KEPT)
         distance = pickers.distance(values)
         chosen = picking.apart(found, distance / self.subjects[i].pixel_size)
@@ -61,8 +61,9 @@ class Search:
 
     def knows(self, i: int, values: Mapping[str, Any], excluded: Any = ()) -> bool:
         """Whether `candidates` needs no search, only a choice among what was found."""
+        key = self._key(i, values, excluded)
         with self._lock:
-            return _key(i, values, excluded) in self._kept
+            return key in self._kept
 
     def mask(self, i: int, values: Mapping[str, Any], excluded: Any = ()) -> picking.Exclusion:
         """What is left out of picture i: what is found, if that is wanted, and polygons by hand."""
@@ -104,33 +105,55 @@ class Search:
         if values.get("picker") == "template":
             if not values.get("templates"):
                 raise BadValue("templates are needed: give a stack or a map under “Templates”")
-            file, given = (
-                self._file(subject, values["templates"]),
-                values.get("template_pixel_size"),
-            )
+            file, given = _file(subject, values["templates"]), values.get("template_pixel_size")
+            if not file.is_file():
+                raise BadValue(f"templates: there is no file {file}")
             how["templates"] = self._keep(
-                ("templates", str(file), given), lambda: read_templates(file, given)[:2], KEPT
+                ("templates", str(file), _state(file), given),
+                lambda: read_templates(file, given)[:2],
+                KEPT,
             )
-            if values.get("template_ctf", True):
-                words = (*pickers.OPTICS, *pickers.DEFOCUS)
-                how["lens"] = pickers.lens({word: subject.value(word) for word in words})
+            how["lens"] = _lens(subject, values)
+        if values.get("picker") == "reference_free":
+            blobs = {**values, "picker": "blob"}
+            how["first"] = self._keep(
+                self._key(i, blobs, excluded), lambda: self._find(i, blobs, excluded), KEPT
+            )
         mask = self.mask(i, values, excluded) if left_out else None
         return pickers.find(subject.picture, values, exclude=mask, **how)
 
-    def _file(self, subject: Subject, name: str) -> Path:
-        path = Path(name).expanduser()
-        if subject.image is not None and not path.is_absolute():
-            path = subject.image.project.root / path
-        if not path.is_file():
-            raise BadValue(f"templates: there is no file {path}")
-        return path
+    def _key(self, i: int, values: Mapping[str, Any], excluded: Any) -> Hashable:
+        """What a search depends on: of templates, also what is in their file, and the CTF."""
+        picker = values.get("picker") or "reference_free"
+        key = (i, *((word, values.get(word)) for word in (*ALL, *OWN.get(picker, ()))))
+        polygons = tuple(tuple(map(tuple, corners)) for corners in excluded)
+        if picker != "template" or not values.get("templates"):
+            return (*key, polygons)
+        subject = self.subjects[i]
+        lens = tuple((_lens(subject, values) or {}).items())
+        return (*key, _state(_file(subject, values["templates"])), lens, polygons)
 
 
-def _key(i: int, values: Mapping[str, Any], excluded: Any) -> Hashable:
-    """What a search depends on."""
-    words = (*ALL, *OWN.get(values.get("picker") or "blob", ()))
-    polygons = tuple(tuple(map(tuple, corners)) for corners in excluded)
-    return (i, *((word, values.get(word)) for word in words), polygons)
+def _file(subject: Subject, name: str) -> Path:
+    path = Path(name).expanduser()
+    if subject.image is not None and not path.is_absolute():
+        path = subject.image.project.root / path
+    return path
+
+
+def _state(file: Path) -> tuple[int, int] | None:
+    """What changes when a file is written anew; None without a file."""
+    if not file.is_file():
+        return None
+    told = file.stat()
+    return told.st_size, told.st_mtime_ns
+
+
+def _lens(subject: Subject, values: Mapping[str, Any]) -> dict[str, float] | None:
+    """The CTF that templates are seen through, as far as it is wanted and known."""
+    if not values.get("template_ctf", True):
+        return None
+    return pickers.lens({w: subject.value(w) for w in (*pickers.OPTICS, *pickers.DEFOCUS)})
 
 
 def edited(

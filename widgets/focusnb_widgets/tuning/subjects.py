@@ -145,24 +145,28 @@ def _of_project(image: Image) -> Subject:
     with formats.open(place) as stack:
         shape = stack.shape[-2:]
     defocus = image.get("defocus")
-    marks = image.folder / MARKS
     return Subject(
         image.name, float(pixel), shape, lambda: image.read("average"), image,
         source=image.key, note="" if defocus is None else f"{defocus / 1e4:.2f} µm",
-        marks=points_of(marks) if marks.is_file() else [], edits=_edits_of(image),
+        **by_hand(image),
     )  # fmt: skip
 
 
-def _edits_of(image: Image) -> dict[str, Any]:
-    place = image.get("pick_edits")
-    if place is None or not Path(place).is_file():
-        return {}
-    edits = pick_edits.read(place)
-    return {
+def by_hand(image: Image | None) -> dict[str, Any]:
+    """What an image's folder keeps of what hands did: edits of picks, and marks."""
+    edits, marks = pick_edits.PickEdits(), []
+    if image is not None:
+        place = image.get("pick_edits")
+        if place is not None and Path(place).is_file():
+            edits = pick_edits.read(place)
+        if (image.folder / MARKS).is_file():
+            marks = points_of(image.folder / MARKS)
+    told = {
         "added": edits.added.tolist(),
         "removed": edits.removed.tolist(),
         "excluded": [corners.tolist() for corners in edits.excluded],
     }
+    return {"edits": told, "marks": marks}
 
 
 def _of_file(path: Path, pixel_size: float | None) -> Subject:

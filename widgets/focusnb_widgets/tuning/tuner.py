@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 import time
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -21,7 +22,7 @@ from focusnb_widgets.tuning import actions
 from focusnb_widgets.tuning.answers import Answers
 from focusnb_widgets.tuning.controls import controls, tunable
 from focusnb_widgets.tuning.search import Candidates, Search, edited
-from focusnb_widgets.tuning.subjects import Subject, subjects, with_marks
+from focusnb_widgets.tuning.subjects import Subject, by_hand, subjects, with_marks
 
 PARTS = (
     "alive.js", "match.js", "grey.js", "picture.js", "marks.js", "sheet.js", "histogram.js",
@@ -29,6 +30,7 @@ PARTS = (
     "layout.js", "tune.js",
 )  # fmt: skip
 THREADS = min(4, os.cpu_count() or 1)
+WRONG = (FocusError, OSError, sqlite3.Error)  # what an action tells in a sentence
 LOOK = 0.5  # seconds between two looks at batches that run
 
 
@@ -37,6 +39,7 @@ class PickingTuner(anywidget.AnyWidget):
 
     values: the setting, by word; write to it to move the sliders. edits: what a hand changed, one
     mapping added, removed, excluded an image. manual: points marked as true, one list an image.
+    saved: both as they are in the images' folders.
     """
 
     _esm = module(*PARTS)
@@ -47,6 +50,7 @@ class PickingTuner(anywidget.AnyWidget):
     base = Dict().tag(sync=True)
     edits = List(Dict()).tag(sync=True)
     manual = List(List()).tag(sync=True)
+    saved = List(Dict()).tag(sync=True)
     setting_a = Dict(allow_none=True, default_value=None).tag(sync=True)
     chosen = Int(0).tag(sync=True)
     lines = Dict().tag(sync=True)
@@ -66,12 +70,13 @@ class PickingTuner(anywidget.AnyWidget):
         self._params = {p.name: p for p in tunable(registry.step("pick").params)}
         self._answers = Answers(Search(found, workers=THREADS), lambda *told: self.send(*told))
         self._seen = False
-        self._saved = [{"edits": _whole(s.edits), "marks": s.marks} for s in found]
+        self._following: set[asyncio.Task[None]] = set()
         self._default = {word: p.default for word, p in self._params.items()}
         for subject in found:
             subject.edits = _whole(subject.edits)
         base = self._project_values()
         setting = {**base, **self._checked(values or {}, "values")}
+        self._valid = setting
         super().__init__(
             images=[_told(subject, setting) for subject in found],
             values=setting,
@@ -84,6 +89,7 @@ class PickingTuner(anywidget.AnyWidget):
             ),
             edits=[subject.edits for subject in found],
             manual=[subject.marks for subject in found],
+            saved=[by_hand(subject.image) for subject in found],
             facts={"title": project.name if project else ", ".join(s.name for s in found)},
             kinds=list(picking.KINDS),
         )
@@ -104,9 +110,10 @@ class PickingTuner(anywidget.AnyWidget):
 
     def use(self) -> str:
         """Make the setting the project's: new images are picked with it."""
-        said = actions.use(self._in_project(), self._setting(), self.base)
-        self.base = self._project_values()
-        return said
+        try:
+            return actions.use(self._in_project(), self._setting(), self.base)
+        finally:
+            self.base = self._project_values()
 
     def process(self, *, everything: bool = False) -> Batches:
         """Queue the images shown, or all of the project, to be picked with this setting."""
@@ -116,8 +123,8 @@ class PickingTuner(anywidget.AnyWidget):
     def save(self) -> str:
         """Keep what was changed and marked by hand with the images."""
         self._in_project()
-        said = actions.save(self.subjects, self._saved)
-        self._saved = [{"edits": s.edits, "marks": s.marks} for s in self.subjects]
+        said = actions.save(self.subjects, self.saved)
+        self.saved = _by_hand(self.subjects)
         self._tell_lines()
         return said
 
@@ -166,7 +173,8 @@ class PickingTuner(anywidget.AnyWidget):
                 problems[word] = str(error)
         if problems:
             self.send({"problems": problems})
-            return
+            return  # lines and questions stay with the last setting that can be
+        self._valid = self._setting()
         self._tell_lines()
         old = change["old"] or {}
         if self._seen and {**old, "pick_threshold": 0} != {**self.values, "pick_threshold": 0}:
@@ -195,31 +203,48 @@ class PickingTuner(anywidget.AnyWidget):
             elif now.get("added", []) != old.get("added", []):
                 self._answers.boxes(i)
 
+    def _renew(self) -> None:
+        """Read anew what the project holds, where nobody has changed it: a kernel may have waited."""
+        old, self.base = self.base, self._project_values()
+        kept = [by_hand(subject.image) for subject in self.subjects]
+        old_kept, self.saved = self.saved, kept
+        self.values = {
+            word: self.base[word] if value == old[word] else value
+            for word, value in self.values.items()
+        }
+        self.edits = [
+            new["edits"] if mine == before["edits"] else mine
+            for mine, before, new in zip(self.edits, old_kept, kept, strict=True)
+        ]
+        self.manual = [
+            new["marks"] if mine == before["marks"] else mine
+            for mine, before, new in zip(self.manual, old_kept, kept, strict=True)
+        ]
+
     @observe("base")
     def _base_changed(self, _: Any) -> None:
         self._tell_lines()
 
     def _tell_lines(self) -> None:
-        if not hasattr(self, "_saved") or not self.images:
+        if not self.images:
             return
-        now = [{"edits": s.edits, "marks": s.marks} for s in self.subjects]
         self.lines = {
             "actions": actions.lines(
-                self.project, self.subjects, self._setting(), self.base, default=self._default,
-                unsaved=now != self._saved,
+                self.project, self.subjects, self._valid, self.base, default=self._default,
+                unsaved=_by_hand(self.subjects) != self.saved,
             )
         }  # fmt: skip
 
     # -- questions of the page ----------------------------------------------------------------
 
     def _ask_picks(self, slot: str, images: Iterable[int] | None = None) -> None:
-        values = dict(self.values if slot == "b" else self.setting_a or {})
+        values = dict(self._valid if slot == "b" else self.setting_a or {})
         order = range(len(self.subjects)) if images is None else images
         chosen_first = sorted(order, key=lambda i: i != self.chosen)
         self._answers.picks(slot, values, {i: self._excluded(i) for i in chosen_first})
 
     def _ask_mask(self, i: int) -> None:
-        self._answers.mask(i, dict(self.values), self._excluded(i))
+        self._answers.mask(i, self._valid, self._excluded(i))
 
     def _excluded(self, i: int) -> Any:
         return self.edits[i].get("excluded", ())
@@ -230,6 +255,9 @@ class PickingTuner(anywidget.AnyWidget):
         if message.get("alive"):
             self.send({"now": time.time()})
         elif message.get("ready"):
+            if self.project and not self._seen:
+                self._renew()
+            self.send({"renewed": True})
             self._seen = True
             for i in range(len(self.subjects)):
                 self._answers.picture(i)
@@ -237,7 +265,7 @@ class PickingTuner(anywidget.AnyWidget):
             if self.setting_a:
                 self._ask_picks("a")
         elif message.get("do") == "picture":
-            flat = self.values["particle_diameter"] if message["kind"] == "flat" else None
+            flat = self._valid["particle_diameter"] if message["kind"] == "flat" else None
             self._answers.picture(
                 message["image"], flat=flat, part=message.get("part"), step=message.get("step", 1)
             )
@@ -254,7 +282,7 @@ class PickingTuner(anywidget.AnyWidget):
                 self.send({"told": name, "text": self.save(), "level": "done"})
             elif name in ("process", "process_all"):
                 self._follow(name, self.process(everything=name == "process_all"))
-        except (FocusError, OSError) as error:
+        except WRONG as error:
             self.send({"told": name, "text": str(error), "level": "error"})
 
     def _follow(self, name: str, batches: Batches) -> None:
@@ -282,7 +310,7 @@ class PickingTuner(anywidget.AnyWidget):
                     progress.clear()
             try:
                 states = list(waiting.result().values())
-            except (FocusError, OSError) as error:
+            except WRONG as error:
                 self.send({"told": name, "text": str(error), "level": "error"})
                 return
             bad = [state for state in states if state != "done"]
@@ -291,7 +319,9 @@ class PickingTuner(anywidget.AnyWidget):
             )
             self.send({"told": name, "text": text, "level": "error" if bad else "done"})
 
-        self._following = loop.create_task(look())
+        task = loop.create_task(look())
+        self._following.add(task)  # the loop itself does not hold on to it
+        task.add_done_callback(self._following.discard)
 
 
 def _told(subject: Subject, setting: Mapping[str, Any]) -> dict[str, Any]:
@@ -300,6 +330,11 @@ def _told(subject: Subject, setting: Mapping[str, Any]) -> dict[str, Any]:
         "name": subject.name, "width": width, "height": height, "pixel_size": subject.pixel_size,
         "note": subject.note, "reach": setting["particle_diameter"] / 2,
     }  # fmt: skip
+
+
+def _by_hand(found: Iterable[Subject]) -> list[dict[str, Any]]:
+    """What hands have done to pictures: changes to picks, and marks."""
+    return [{"edits": subject.edits, "marks": subject.marks} for subject in found]
 
 
 def _whole(edits: Mapping[str, Any]) -> dict[str, Any]:
