@@ -14,15 +14,13 @@ from focusnb.kernels.picking import small as searching
 from focusnb.kernels.picking.balls import flattened
 from focusnb.kernels.picking.exclude import Exclusion
 from focusnb.kernels.picking.picks import Picks, points
-from focusnb.kernels.picking.ridges import Path
+from focusnb.kernels.picking.ridges import Oriented, Path
 
 ACROSS = 8  # pixels across a filament in the picture that is searched
 SHORTEST = 5.0  # widths: shorter ridges are too often noise, and hold few segments
 SMOOTH = 1.0  # widths: standard deviation of the Gaussian that smooths a path
 CROSSING = 1.0  # widths from another filament, within which there are no segments
-NOISE = (
-    3.8  # sd; of 48 pictures of noise, none had a ridge of five widths that was as high in the mean
-)
+NOISE = 3.8  # sd; no ridge of five widths in 48 pictures of noise was as high in the mean
 FALSE = 0.2  # ridges of the other contrast for one that is found
 RIVAL = 0.5  # of a filament's score, from which on another one that crosses it counts
 FRINGE = 0.7  # of a ridge's score, that filaments have if it is their fringe
@@ -85,8 +83,8 @@ def find_filaments(
     """Segments of all ridges, whatever their score; ridges of the other contrast are the noise.
 
     The class is the number of the filament, from 1, the best first; the angle is its direction there;
-    the score is the mean height of the whole filament's ridge in sd of noise, so a threshold takes
-    whole filaments. Where filaments cross there are no segments.
+    the score is the mean height of the whole filament's ridge in sd of noise (less that across it,
+    `Path.score`), so a threshold takes whole filaments. Where filaments cross are no segments.
 
     The parameters are those of `filaments`.
     """
@@ -101,9 +99,9 @@ def find_filaments(
     edge = (0.5 * diameter if border is None else border) / pixel_size
     cut = _Cut(small, width, spacing / small.pixel_size, edge, diameter, exclude)
     length = shortest / small.pixel_size
-    dark = ridges.Oriented(flat, width, workers)
-    paths = _lines(dark, flat, length, width)
-    other = _lines(dark.reversed(), -flat, length, width)
+    found = ridges.oriented(flat, width, workers=workers)
+    paths = _lines(found, flat, length, width)
+    other = _lines(found.reversed(), -flat, length, width)
     noise = [path for path in other if not _beside(path, paths, IMPRINT * width)]
     return replace(cut.segments(paths), noise=cut.segments(noise))
 
@@ -134,7 +132,7 @@ def _length(what: str, value: float) -> float:
     return float(value)
 
 
-def _lines(seen: ridges.Oriented, flat: NDArray, shortest: float, width: float) -> list[Path]:
+def _lines(seen: Oriented, flat: NDArray, shortest: float, width: float) -> list[Path]:
     """Smooth paths along ridges that are long enough and are no edges, the best first."""
     found = []
     for path in seen.paths():

@@ -112,10 +112,10 @@ def candidates(
         )  # fmt: skip
 
     found = peaks(fit.score, peaks(fit.opposite, None))
-    return _without_imprints(found, searched.diameter / searched.steps[0] * small.step[0])
+    return without_imprints(found, searched.diameter / searched.steps[0] * small.step[0])
 
 
-def _without_imprints(picks: Picks, diameter: float) -> Picks:
+def without_imprints(picks: Picks, diameter: float) -> Picks:
     """The picks with noise candidates from where no particles are.
 
     Around a particle its negative fits as well, by its rim; such candidates are higher than those
@@ -150,7 +150,7 @@ def _radial_power(picture: NDArray) -> NDArray:
     profile = fourier.radial_average(power, ring, weights=fourier.multiplicity(picture.shape))
     profile = profile[: max(picture.shape) // 2 + 1]
     profile = scipy.ndimage.gaussian_filter1d(profile, 2.0, mode="nearest")
-    return np.maximum(profile, 1e-4 * profile.max())
+    return np.maximum(profile, max(1e-4 * profile.max(), 1e-20))
 
 
 def _whitening(power: NDArray, shape: tuple[int, int], longer: int) -> NDArray:

@@ -28,11 +28,12 @@ class Path:
     x: NDArray  # (n,) pixels
     y: NDArray
     height: NDArray  # (n,) of the ridge, sd of noise
+    across: NDArray  # (n,) answer to a line across it, sd of noise
 
     @property
     def score(self) -> float:
-        """Mean height."""
-        return float(self.height.mean())
+        """Mean height; less that across, which a row of round particles has as well."""
+        return float(self.height.mean() - max(self.across.mean(), 0.0))
 
     @property
     def along(self) -> NDArray:
@@ -53,7 +54,7 @@ class Path:
     def smoothed(self, sigma: float) -> Path:
         """The same without wiggles, sigma: pixels; its ends stay, turned over about themselves."""
         x, y = (_smooth(v, sigma / STEP) for v in (self.x, self.y))
-        return Path(x, y, self.height)
+        return Path(x, y, self.height, self.across)
 
     def at_every(self, spacing: float) -> tuple[NDArray, NDArray, NDArray]:
         """x, y and angle (degrees in (−90°, 90°]) of points at a spacing, the same rest at both ends."""
@@ -76,38 +77,40 @@ def _smooth(values: NDArray, sigma: float) -> NDArray:
     return scipy.ndimage.gaussian_filter1d(wide, sigma)[reach:-reach]
 
 
-class Oriented:
-    """Answers of a picture (y, x) to bright lines of a width in every direction, in sd of noise.
+def oriented(flat: NDArray, width: float, *, workers: int = 1) -> Oriented:
+    """Answers of a picture (y, x) to bright lines of a width (pixels) in every direction.
 
     The filter is the second derivative of a Gaussian across, a Gaussian along (Steger 1998, IEEE
     Trans. Pattern Anal. 20:113). A bar of width w answers most to σ = w / √12; filaments behind a
-    lens are found best with a somewhat wider one.
+    lens are found best with a somewhat wider one. What is 0 in the picture has no say in how strong
+    noise is.
     """
+    margin = min(int(np.ceil(4 * ALONG * width)), min(flat.shape) - 1)
+    wide = np.pad(flat, margin, mode="reflect")
+    spectrum = fourier.transform(wide, workers=workers)
+    ky, kx = (2 * np.pi * s for s in fourier.frequency_grid(wide.shape))
+    inner = slice(margin, -margin)
+    made = np.empty((*flat.shape, DIRECTIONS), np.float32)
+    for k, angle in enumerate(np.pi * np.arange(DIRECTIONS) / DIRECTIONS):
+        along = np.cos(angle) * kx + np.sin(angle) * ky
+        across = np.cos(angle) * ky - np.sin(angle) * kx
+        line = across**2 * np.exp(-0.5 * width**2 * ((ACROSS * across) ** 2 + (ALONG * along) ** 2))
+        made[:, :, k] = fourier.inverse(spectrum * line, wide.shape, workers=workers)[inner, inner]
+    seen = np.abs(made[flat != 0])
+    noise = 1.4826 * float(np.median(seen)) if seen.size else 1.0
+    return Oriented(made / np.float32(max(noise, 1e-30)), width)
 
-    def __init__(self, flat: NDArray, width: float, workers: int) -> None:
-        margin = min(int(np.ceil(4 * ALONG * width)), min(flat.shape) - 1)
-        wide = np.pad(flat, margin, mode="reflect")
-        spectrum = fourier.transform(wide, workers=workers)
-        ky, kx = (2 * np.pi * s for s in fourier.frequency_grid(wide.shape))
-        inner = slice(margin, -margin)
-        made = np.empty((*flat.shape, DIRECTIONS), np.float32)
-        for k, angle in enumerate(np.pi * np.arange(DIRECTIONS) / DIRECTIONS):
-            along = np.cos(angle) * kx + np.sin(angle) * ky
-            across = np.cos(angle) * ky - np.sin(angle) * kx
-            line = across**2 * np.exp(
-                -0.5 * width**2 * ((ACROSS * across) ** 2 + (ALONG * along) ** 2)
-            )
-            seen = fourier.inverse(spectrum * line, wide.shape, workers=workers)
-            made[:, :, k] = seen[inner, inner]
-        noise = 1.4826 * float(np.median(np.abs(made[flat != 0])))
-        self.answers = made / np.float32(max(noise, 1e-30))  # (y, x, direction)
-        self.width = width
+
+@dataclass(frozen=True, slots=True)
+class Oriented:
+    """Answers of a picture to lines of a width in every direction, and the paths along its ridges."""
+
+    answers: NDArray  # (y, x, direction) float32, sd of noise
+    width: float  # pixels
 
     def reversed(self) -> Oriented:
         """The answers to dark lines."""
-        other = object.__new__(Oriented)
-        other.answers, other.width = -self.answers, self.width
-        return other
+        return Oriented(-self.answers, self.width)
 
     def paths(self) -> Iterator[Path]:
         """Paths along all ridges, from their highest points on, the highest first."""
@@ -125,7 +128,7 @@ class Oriented:
             self._take(whole, taken)
             path = _ended(whole)
             if len(path) > 3:
-                yield Path(path[:, 0], path[:, 1], path[:, 2])
+                yield Path(path[:, 0], path[:, 1], path[:, 2], path[:, 4])
 
     def _crests(self, best: NDArray) -> NDArray:
         """Whether a place is higher than its neighbours across the ridge: (y, x) bool."""
@@ -142,18 +145,18 @@ class Oriented:
 
     def _follow(
         self, x: float, y: float, angle: float, taken: NDArray
-    ) -> list[tuple[float, float, float, float]]:
-        """x, y, height, angle from a point on along its ridge, until it is low or taken by another."""
+    ) -> list[tuple[float, float, float, float, float]]:
+        """x, y, height, angle, height across from a point on along its ridge, until it is low or taken."""
         height, width = taken.shape
         at, way = (float(x), float(y)), angle
         found = []
         while True:
-            way, level, aside = self._look(at, way)
+            way, level, aside, across = self._look(at, way)
             at = (
                 at[0] - aside * np.sin(np.deg2rad(way)),
                 at[1] + aside * np.cos(np.deg2rad(way)),
             )
-            found.append((at[0], at[1], level, way))
+            found.append((at[0], at[1], level, way, across))
             on = (at[0] + STEP * np.cos(np.deg2rad(way)), at[1] + STEP * np.sin(np.deg2rad(way)))
             column, row = round(on[0]), round(on[1])
             inside = 1 <= column < width - 1 and 1 <= row < height - 1
@@ -163,8 +166,8 @@ class Oriented:
                 return found
             at = on
 
-    def _look(self, at: tuple[float, float], way: float) -> tuple[float, float, float]:
-        """Direction near `way`, height there, and how far aside the crest is (to the left), pixels."""
+    def _look(self, at: tuple[float, float], way: float) -> tuple[float, float, float, float]:
+        """Direction near `way`, height, how far aside the crest is (to the left), height across."""
         step = 180 / DIRECTIONS
         reach = int(BEND / step) + 1
         first = round(way / step) - reach
@@ -180,7 +183,8 @@ class Oriented:
             corner, weight = self._around(at[0] + k * dx, at[1] + k * dy)
             four = self.answers[(*corner, (first + best) % DIRECTIONS)]
             sides.append(float(weight @ four.ravel()))
-        return turned, here, _vertex(sides[1], here, sides[0])
+        across = every[(first + best + DIRECTIONS // 2) % DIRECTIONS]
+        return turned, here, _vertex(sides[1], here, sides[0]), across
 
     def _around(self, x: float, y: float) -> tuple[tuple[slice, slice], NDArray]:
         """The four pixels around a point, and their weights when it is read linearly."""
@@ -193,19 +197,17 @@ class Oriented:
     def _take(self, path: NDArray, taken: NDArray) -> None:
         """Mark the surroundings of a path with its direction."""
         reach = APART * self.width
-        n = int(np.ceil(reach))
-        dy, dx = np.mgrid[-n : n + 1, -n : n + 1]
+        far = int(np.ceil(reach))
+        dy, dx = np.mgrid[-far : far + 1, -far : far + 1]
         near = np.hypot(dx, dy) <= reach
         rows = np.rint(path[:, 1]).astype(int)[:, None] + dy[near]
         columns = np.rint(path[:, 0]).astype(int)[:, None] + dx[near]
-        rows, columns = (
-            np.clip(v, 0, n - 1) for v, n in zip((rows, columns), taken.shape, strict=True)
-        )
-        taken[rows, columns] = path[:, 3:4]
+        height, width = taken.shape
+        taken[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)] = path[:, 3:4]
 
 
 def _ended(path: NDArray) -> NDArray:
-    """A path (n, 4) without the ends that are lower than half of its median height."""
+    """A path (n, 5) without the ends that are lower than half of its median height."""
     high = np.nonzero(path[:, 2] >= FADED * np.median(path[:, 2]))[0]
     return path[high[0] : high[-1] + 1]
 

@@ -1,174 +1,247 @@
-"""Templates, projections of maps, and averages of the first picks."""
-
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
-from scipy import ndimage
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
 
 from focusnb import simulate
 from focusnb.errors import BadData
-from focusnb.kernels import picking
-from focusnb.kernels.picking.rotations import rotations, turn
+from focusnb.kernels import ctf, fourier, picking
+from focusnb.kernels.picking import correlation, matching, rotations
+from focusnb.simulate.shapes import residues
 
-SIDE, DIAMETER = 64, 48.0
-
-
-def arrow():
-    """A particle that is like no other turn of itself: bright, (SIDE, SIDE)."""
-    y, x = np.mgrid[:SIDE, :SIDE] - SIDE // 2
-    shape = (np.abs(y) < 5) & (np.abs(x) < 20)
-    shape |= (np.hypot(x - 14, y) < 9) | (np.hypot(x + 12, y - 10) < 5)
-    return ndimage.gaussian_filter(shape.astype(np.float32), 1.5)
-
-
-def bar():
-    y, x = np.mgrid[:SIDE, :SIDE] - SIDE // 2
-    return ndimage.gaussian_filter((np.hypot(x / 2.2, y) < 9).astype(np.float32), 1.5)
+ARROW = [(-20, 0, 1.0), (-7, 0, 1.0), (6, 0, 1.0), (19, 0, 1.0), (19, 9, 0.9), (19, -9, 0.9)]
+HOOK = [(-16, -12, 1.0), (-16, 2, 1.0), (-16, 14, 1.0), (-2, 14, 1.0), (12, 14, 1.0)]
+DIAMETER = 64.0  # Å
+PLANTED = [
+    (90.0, 80.0, 1, 30.0), (230.5, 90.3, 2, -75.0), (400.2, 70.8, 1, 140.0), (95.7, 250.4, 2, 0.0),
+    (240.1, 240.9, 1, -110.0), (410.6, 260.2, 2, 165.0), (160.3, 400.7, 1, 90.0), (350.8, 410.1, 2, 55.0),
+]  # fmt: skip
 
 
-PLACES = [(100, 90, 0, 30.0), (250, 110, 1, -60.0), (120, 260, 0, 120.0), (270, 280, 1, 10.0)]
+def particle(parts, x, y, angle=0.0):
+    """Density of a particle of Gaussian parts at x, y (Å from its middle), turned by an angle."""
+    a = np.deg2rad(angle)
+    u, v = np.cos(a) * x + np.sin(a) * y, np.cos(a) * y - np.sin(a) * x
+    return sum(h * np.exp(-((u - px) ** 2 + (v - py) ** 2) / (2 * 6.0**2)) for px, py, h in parts)
 
 
-def planted(rng, noise=0.3, dark=True):
-    """Turned templates in noise: picture (384, 384). A turn by a moves columns to (cos a, sin a)."""
-    picture = rng.normal(0, noise, (384, 384)).astype(np.float32)
-    for x, y, which, angle in PLACES:
-        one = (arrow(), bar())[which]
-        turned = ndimage.rotate(one, -angle, reshape=False, order=3)  # rows upwards: the other way
-        sign = -1 if dark else 1
-        part = picture[y - SIDE // 2 : y + SIDE // 2, x - SIDE // 2 : x + SIDE // 2]
-        part += sign * ndimage.shift(turned, (-0.5, -0.5), order=3)[:SIDE, :SIDE]
-    return picture
+def template(parts, *, pixel_size, side):
+    away = (np.arange(side) - side // 2) * pixel_size
+    return particle(parts, away[None, :], away[:, None])
 
 
-def search(picture, **how):
-    wanted = {
-        "pixel_size": 1.0, "template_pixel_size": 1.0, "diameter": DIAMETER, "angle_step": 5.0,
-    } | how  # fmt: skip
-    stack = wanted.pop("templates", np.stack([arrow(), bar()]))
-    return picking.apart(picking.find_templates(picture, stack, **wanted), DIAMETER)
+def scene(rng, *, planted=PLANTED, shape=(490, 500), pixel_size=1.3, depth=0.25, counts=40):
+    """Dark particles x, y (pixels), class, angle in counting noise."""
+    y, x = np.indices(shape)
+    field = np.ones(shape)
+    for cx, cy, number, angle in planted:
+        parts = (ARROW, HOOK)[number - 1]
+        field -= depth * particle(parts, (x - cx) * pixel_size, (y - cy) * pixel_size, angle)
+    return rng.poisson(counts * np.clip(field, 0, None)).astype(np.float32)
 
 
-def nearest(found, x, y):
-    return int(np.argmin(np.hypot(found.x - x, found.y - y)))
+def stack(pixel_size=2.1, side=48):
+    return np.stack([template(p, pixel_size=pixel_size, side=side) for p in (ARROW, HOOK)])
 
 
-def test_truth_planted_templates_are_found_with_their_class_and_angle(rng):
-    found = search(planted(rng))
-    for x, y, which, angle in PLACES:
-        i = nearest(found, x, y)
-        assert i < len(PLACES)
-        assert np.hypot(found.x[i] - x, found.y[i] - y) < 3
-        assert found.classes[i] == which + 1
-        turn_of = 180.0 if which else 360.0  # the bar is the same after half a turn
-        apart = abs((found.angle[i] - angle + turn_of / 2) % turn_of - turn_of / 2)
-        assert apart <= 7.5
+def find(picture, templates=None, **how):
+    how = {"pixel_size": 1.3, "template_pixel_size": 2.1, "diameter": DIAMETER, **how}
+    return picking.find_templates(picture, stack() if templates is None else templates, **how)
 
 
-def test_convention_particles_are_dark_and_templates_bright_unless_told_otherwise(rng):
-    bright = planted(rng, dark=False)
-    here = {(x, y) for x, y, *_ in PLACES}
-    found = search(bright, bright=True)[: len(PLACES)]
-    assert all(min(np.hypot(found.x - x, found.y - y)) < 3 for x, y in here)
-    dark = search(planted(rng), templates=-np.stack([arrow(), bar()]), templates_bright=False)
-    assert all(min(np.hypot(dark.x[:4] - x, dark.y[:4] - y)) < 3 for x, y in here)
+def test_truth_planted_templates_are_found_with_their_place_class_and_angle(rng):
+    picks = picking.apart(find(scene(rng)), 40)
+    picks = picks.above(picking.automatic(picks))
+    assert len(picks) == len(PLANTED)
+    for x, y, number, angle in PLANTED:
+        nearest = int(np.argmin(np.hypot(picks.x - x, picks.y - y)))
+        assert np.hypot(picks.x[nearest] - x, picks.y[nearest] - y) < DIAMETER / 24 / 1.3
+        assert picks.classes[nearest] == number
+        assert abs((picks.angle[nearest] - angle + 180) % 360 - 180) <= 5.0
 
 
-def test_law_gain_and_offset_of_picture_and_template_do_not_matter(rng):
-    picture = planted(rng)
-    one, other = search(picture), search(7 * picture + 90)
-    assert_allclose(other.score[:4], one.score[:4], rtol=1e-2)
-    third = search(picture, templates=3 * np.stack([arrow(), bar()]) + 20)
-    assert_allclose(third.score[:4], one.score[:4], rtol=1e-2)
+def test_convention_turned_by_an_angle_a_template_s_columns_have_its_cos_and_sin():
+    away = np.arange(41) - 20
+    bar = np.zeros((64, 64))
+    bar[32, 32:52] = 1.0  # from the middle along the columns
+    turned = rotations.turn(bar[None], np.array([60.0]), pixel_size=1.0, steps=(1.0, 1.0), side=41)[
+        0
+    ]
+    x, y = (float((turned * w).sum() / turned.sum()) for w in (away[None, :], away[:, None]))
+    assert np.rad2deg(np.arctan2(y, x)) == pytest.approx(60, abs=0.5)
+    assert np.hypot(x, y) == pytest.approx(9.5, abs=0.3)
 
 
-def test_templates_of_other_pixels_are_rescaled(rng):
-    coarse = np.stack([ndimage.zoom(one, 0.5, order=3) for one in (arrow(), bar())])
-    found = search(planted(rng), templates=coarse, template_pixel_size=2.0)
-    assert all(min(np.hypot(found.x[:4] - x, found.y[:4] - y)) < 4 for x, y, *_ in PLACES)
+@pytest.mark.parametrize(("pixel_size", "side"), [(0.8, 120), (1.3, 75), (3.0, 33)])
+def test_truth_templates_of_any_pixel_size_are_turned_onto_the_same_grid(pixel_size, side):
+    one = template(HOOK, pixel_size=pixel_size, side=side)
+    away = (np.arange(30) - 15) * 2.6
+    made = rotations.turn(
+        one[None], np.array([35.0]), pixel_size=pixel_size, steps=(2.6, 2.6), side=30
+    )
+    wanted = particle(HOOK, away[None, :], away[:, None], 35.0)
+    assert_allclose(made[0], wanted, atol=0.03 * wanted.max())
 
 
-def test_the_threshold_takes_what_was_planted_and_no_noise(rng):
-    found = search(planted(rng, noise=0.5))
-    assert len(found.above(picking.automatic(found))) == len(PLACES)
+@settings(max_examples=5, deadline=None)
+@given(gain=st.floats(0.05, 50), offset=st.floats(-20, 20))
+def test_law_scores_do_not_know_gain_and_offset_of_picture_and_templates(gain, offset):
+    picture = scene(np.random.default_rng(3))
+    one = find(picture, angle_step=30.0)
+    picked = find(gain * picture + offset, angle_step=30.0)
+    turned = find(picture, gain * stack() + offset, angle_step=30.0)
+    for other in (picked, turned):
+        assert_allclose(other.score[:8], one.score[:8], atol=2e-3)
+        assert_allclose(other.x[:8], one.x[:8], atol=0.1)
+    assert one.score.max() < 1
+
+
+def test_law_the_other_contrast_is_the_same_picture_and_the_same_templates(rng):
+    picture = scene(rng)
+    one = find(picture, angle_step=20.0)
+    assert_allclose(
+        find(-picture, angle_step=20.0, bright=True).score[:8], one.score[:8], atol=1e-4
+    )
+    dark = find(picture, -stack(), angle_step=20.0, templates_bright=False)
+    assert_allclose(dark.score[:8], one.score[:8], atol=1e-4)
+
+
+def test_law_threads_change_nothing(rng):
+    picture = scene(rng)
+    one, three = (find(picture, angle_step=15.0, workers=w) for w in (1, 3))
+    assert_array_equal(one.score, three.score)
+    assert_array_equal(one.angle, three.angle)
+
+
+def test_second_opinion_the_correlation_is_that_of_the_direct_formula(rng):
+    picture = rng.standard_normal((50, 61)) + np.linspace(0, 4, 61)
+    mask = correlation.round_mask(14, (5.2, 5.0), 0.4)
+    pictures = rng.standard_normal((5, 14, 14))
+    fit = correlation.best_fit(
+        correlation.ground(picture, mask), correlation.standardised(pictures, mask)
+    )
+    for row, column in ((7, 7), (20, 31), (42, 53), (30, 12)):
+        seen = picture[row - 7 : row + 7, column - 7 : column + 7]
+        direct = [_coefficient(seen, one, mask.astype(float)) for one in pictures]
+        assert fit.score[row, column] == pytest.approx(max(direct), abs=1e-5)
+        assert fit.which[row, column] == int(np.argmax(direct))
+        assert fit.opposite[row, column] == pytest.approx(-min(direct), abs=1e-5)
+
+
+def _coefficient(a, b, weight):
+    """Pearson's correlation coefficient of two pictures under a weight."""
+    weight = weight / weight.sum()
+    a, b = a - (a * weight).sum(), b - (b * weight).sum()
+    return (a * b * weight).sum() / np.sqrt((a**2 * weight).sum() * (b**2 * weight).sum())
+
+
+def test_a_picture_without_scatter_in_places_gives_no_high_scores_there(rng):
+    picture = scene(rng)
+    picture[200:400, 200:400] = 40.0
+    picks = find(picture, angle_step=20.0)
+    inside = (abs(picks.x - 300) < 60) & (abs(picks.y - 300) < 60)
+    assert picks.score[inside].max(initial=0) < 0.1
+
+
+def test_truth_seen_through_the_lens_templates_fit_better():
+    lens = {"defocus_u": 21000.0, "defocus_v": 19500.0, "defocus_angle": 25.0, "voltage": 200.0}
+    shape, pixel_size = (400, 400), 1.3
+    y, x = (np.indices(shape) - 200.0) * pixel_size
+    sy, sx = fourier.frequency_grid(shape, pixel_size)
+    waves = ctf.transfer(np.hypot(sy, sx), np.arctan2(sy, sx), **lens)
+    picture = fourier.inverse(fourier.transform(particle(HOOK, x, y, 40.0)) * waves, shape)
+    picture = picture + 0.02 * np.random.default_rng(1).standard_normal(shape)
+    with_lens, without = (find(picture, stack()[1], ctf=c, whiten=False) for c in (lens, None))
+    assert with_lens.score[0] > without.score[0] + 0.05
+    assert [with_lens.x[0], with_lens.y[0]] == pytest.approx([200, 200], abs=1.5)
+    assert abs(with_lens.angle[0] - 40) <= 5
+
+
+def test_truth_whitening_finds_particles_on_a_strong_coarse_background(rng):
+    picture = scene(rng, counts=60)
+    coarse = fourier.low_pass(rng.standard_normal(picture.shape), 90.0, pixel_size=1.3)
+    picture = picture * (1 + 0.25 * coarse / coarse.std())
+    true = picking.points(*np.array([p[:2] for p in PLANTED]).T)
+    found = [picking.apart(find(picture, whiten=w), 40)[: len(true)] for w in (False, True)]
+    plain, white = (len(picking.agree(f, true, distance=12).pairs) for f in found)
+    assert white >= 7
+    assert white > plain
+
+
+def test_noise_alone_has_no_particles(rng):
+    picks = picking.apart(find(rng.poisson(40, (490, 500)), angle_step=10.0), 40)
+    assert picking.automatic(picks) == np.inf
+
+
+def test_nothing_is_picked_where_it_is_excluded_or_near_the_border(rng):
+    picture = scene(rng)
+    free = picking.exclusion(picture, pixel_size=1.3, diameter=DIAMETER)
+    drawn = free.with_polygons([[(0, 0), (500, 0), (500, 160), (0, 160)]])
+    picks = find(picture, exclude=drawn, border=60.0, angle_step=20.0)
+    assert len(picks) > 0
+    assert picks.y.min() >= 160 - free.step[1]
+    assert picks.x.max() <= 499 - 60 / 1.3
+
+
+def test_truth_projections_of_a_map_find_its_particles(rng):
+    picture, truth = simulate.micrograph(
+        size=1400, seed=5, shape="slab", particles=40, dose=25.0, defocus=18000.0, carbon=0.0
+    )
+    points = residues("slab") / 4.0 + 32
+    volume = np.histogramdd(points[:, ::-1], bins=64, range=[(-0.5, 63.5)] * 3)[0]
+    made = picking.projections(volume, pixel_size=4.0, count=16)
+    lens = {"defocus_u": 18000.0, "voltage": 300.0}
+    picks = picking.find_templates(
+        picture, made.pictures, pixel_size=1.0, template_pixel_size=made.pixel_size,
+        diameter=truth.diameter, angle_step=15.0, ctf=lens, workers=2,
+    )  # fmt: skip
+    picks = picking.apart(picks, 0.8 * truth.diameter)
+    hits = picking.agree(
+        picks.above(picking.automatic(picks)), picking.points(truth.x, truth.y),
+        distance=0.25 * truth.diameter,
+    )  # fmt: skip
+    assert hits.precision > 0.9
+    assert hits.recall > 0.7  # those at the border are not picked
 
 
 @pytest.mark.parametrize(
-    ("how", "sentence"),
+    ("templates", "how", "says"),
     [
-        ({"templates": np.ones((2, SIDE, SIDE))}, "constant"),
-        ({"templates": np.full((1, SIDE, SIDE), np.nan)}, "NaN"),
-        ({"templates": np.zeros((2, 2, 2, 2))}, "shape"),
-        ({"template_pixel_size": 0.0}, "template_pixel_size"),
-        ({"template_pixel_size": 40.0}, "wide"),
-        ({"angle_step": 0.0}, "angle_step"),
-        ({"angle_step": 200.0}, "angle_step"),
-        ({"ctf": {"defocus": 1e4}}, "ctf"),
-        ({"diameter": 1.0}, "particle_diameter"),
+        (np.zeros(48), {}, r"shape \(48,\)"),
+        (np.zeros((0, 48, 48)), {}, r"shape \(0, 48, 48\)"),
+        (np.stack([stack()[0], np.ones((48, 48))]), {}, "template 2 is constant"),
+        (np.full((2, 48, 48), np.nan), {}, "template 1 has 2304 pixels that are NaN"),
+        (None, {"template_pixel_size": 0.0}, "template_pixel_size is 0.0"),
+        (None, {"template_pixel_size": 0.5}, "cannot hold a particle_diameter of 64"),
+        (None, {"template_pixel_size": 20.0}, "do not fit into the picture"),
+        (None, {"diameter": 2.0}, "particle_diameter of 2"),
+        (None, {"angle_step": 0.0}, "angle_step is 0.0"),
+        (None, {"angle_step": 181.0}, "angle_step is 181"),
+        (None, {"angle_step": 0.01}, "more than 20000"),
+        (None, {"ctf": {"defocus_u": 1e4}}, "voltage is missing"),
+        (None, {"ctf": {"defocus_u": 1e4, "voltage": 300.0, "cs": 2.7}}, "cs is not known"),
+        (None, {"ctf": {"defocus_u": np.nan, "voltage": 300.0}}, "defocus_u is nan"),
     ],
-    ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
 )
-def test_templates_that_cannot_be_searched_for_are_refused(rng, how, sentence):
-    with pytest.raises(BadData, match=sentence):
-        search(planted(rng), **how)
+def test_templates_that_cannot_be_searched_for_are_refused(rng, templates, how, says):
+    with pytest.raises(BadData, match=says):
+        find(scene(rng, planted=[]), templates, **how)
 
 
-def test_convention_a_quarter_turn_moves_columns_to_rows():
-    assert rotations(90.0).tolist() == [0.0, 90.0, 180.0, -90.0]
-    turned = turn(arrow()[None], np.array([90.0]), pixel_size=1.0, steps=(1.0, 1.0), side=SIDE)[0]
-    top = np.unravel_index(ndimage.gaussian_filter(turned, 4).argmax(), turned.shape)
-    assert top[0] - SIDE // 2 == pytest.approx(14, abs=2)  # the head lay at x = +14
-    assert top[1] - SIDE // 2 == pytest.approx(0, abs=2)
-
-
-def test_projections_of_a_ball_are_disks_and_cover_all_directions():
-    z, y, x = np.mgrid[:48, :48, :48] - 24
-    ball = (np.sqrt(x**2 + y**2 + z**2) < 12).astype(np.float32)
-    seen = picking.projections(ball, pixel_size=2.0)
-    assert len(seen.pictures) > 5
-    middle = seen.pictures[:, seen.pictures.shape[1] // 2, seen.pictures.shape[2] // 2]
-    assert middle.std() < 0.1 * middle.mean()
-
-
-def test_averages_look_like_the_particle():
-    picture, truth = simulate.micrograph(
-        size=2048, seed=2, shape="shell", particles=70, dose=30.0, defocus=18000.0, carbon=0.0
+def test_noise_is_counted_away_from_particles_only(rng):
+    found = find(scene(rng), angle_step=20.0)
+    raw = picking.points(found.x, found.y, found.score, noise=found.noise)
+    centres = np.array([p[:2] for p in PLANTED])
+    beside = [(x + 20, y) for x, y in centres]
+    near = picking.points(*np.transpose(beside), np.full(len(beside), 0.2))
+    many = rng.uniform(0, 500, (2, 400))
+    away = np.hypot(*(many[:, :, None] - centres.T[:, None])).min(axis=1) > 60
+    far = picking.points(*many[:, away], rng.normal(0.1, 0.02, int(away.sum())))
+    both = picking.points(
+        *(np.concatenate([getattr(near, n), getattr(far, n)]) for n in ("x", "y", "score"))
     )
-    first = picking.find_blobs(picture, pixel_size=1.0, diameter=truth.diameter, workers=2)
-    made = picking.averages(picture, first, pixel_size=1.0, diameter=truth.diameter, workers=2)
-    one = made.pictures[0]
-    centre = one.shape[0] // 2
-    rim = round(0.42 * truth.diameter / made.pixel_size)
-    assert one[centre, centre + rim] > one[centre, centre]  # hollow, and bright
-    assert made.counts.sum() >= 20
-
-
-@pytest.mark.parametrize("shape", ["Y", "ring"])
-def test_truth_the_second_pass_is_no_worse_than_the_first_and_good(shape):
-    picture, truth = simulate.micrograph(
-        size=2048, seed=7, shape=shape, particles=90, dose=30.0, defocus=22000.0, carbon=0.0
+    kept = matching.without_imprints(
+        picking.points(raw.x, raw.y, raw.score, noise=both), DIAMETER / 1.3
     )
-    diameter = truth.diameter
-    true = picking.points(truth.x, truth.y)
-    known = {"pixel_size": 1.0, "diameter": diameter, "workers": 2}
-    first = picking.apart(picking.find_blobs(picture, **known), 0.8 * diameter)
-    second = picking.apart(picking.find_again(picture, first, **known), 0.8 * diameter)
-    before, after = (
-        picking.agree(found.above(picking.automatic(found)), true, distance=diameter / 4).f1
-        for found in (first, second)
-    )
-    assert after > before - 0.03
-    assert after > (0.75 if shape == "Y" else 0.85)
-
-
-def test_the_second_pass_finds_nothing_in_noise(rng):
-    picture = rng.poisson(30, (700, 700)).astype(np.float32)
-    first = picking.apart(picking.find_blobs(picture, pixel_size=1.0, diameter=60.0), 48.0)
-    second = picking.find_again(picture, first, pixel_size=1.0, diameter=60.0)
-    assert picking.automatic(picking.apart(second, 48.0)) == np.inf
-
-
-def test_without_picks_there_is_nothing_to_average(rng):
-    picture = rng.poisson(30, (400, 400)).astype(np.float32)
-    with pytest.raises(BadData, match="no picks"):
-        picking.averages(picture, picking.points([], []), pixel_size=1.0, diameter=60.0)
+    assert len(kept.noise) == len(far)
