@@ -25,7 +25,7 @@ ROUNDS = 5
 FEW = 20  # picks; of fewer only the mean over all directions is made
 MOST = 200  # picks in the averages; more make them no better, only slower
 LEAST = 8  # picks in one average
-BETTER = 1.5  # times the first pass's worth that the second must have to be preferred
+BETTER = 1.3  # times the height above noise that the second pass must have to be preferred
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,8 @@ def find_again(
     """All candidates of a second pass: the places that look most like averages of the first picks.
 
     The score is the height above the noise's candidates, in their scatter. With fewer than 20 picks
-    to learn from, and when the second pass's picks are not more, or stand out from noise more clearly,
-    than the first one's, the picks that were given are given back, with scores of the same kind.
+    to learn from, and when the second pass's picks do not stand out from noise more clearly than
+    the first one's, the picks that were given are given back, with scores of the same kind.
 
     The parameters are those of `averages` and `find_blobs`.
     """
@@ -108,8 +108,8 @@ def find_again(
     ground = _ground(picture, pixel_size, diameter, bright, exclude, workers)
     first = _first(ground, chosen, 1 + len(FOLDS))
     _, found = _learned(ground, first, exclude=exclude, border=border, workers=workers)
-    before = _worth(picks, len(chosen), diameter / pixel_size)
-    after = _worth(found, len(chosen), diameter / pixel_size)
+    before = _height(picks, len(chosen), diameter / pixel_size)
+    after = _height(found, len(chosen), diameter / pixel_size)
     return found if after > BETTER * before else _above_noise(picks)
 
 
@@ -282,16 +282,13 @@ def _rounded(score: NDArray) -> NDArray:
     return score.astype(np.float32).astype(np.float64)
 
 
-def _worth(picks: Picks, count: int, diameter: float) -> float:
-    """How clearly picks stand out from noise, and how many do: for comparing two passes.
+def _height(picks: Picks, count: int, diameter: float) -> float:
+    """How far the best `count` picks, all but a tenth, lie above noise candidates, in their scatter.
 
-    The height of the best `count`, all but a tenth, above noise candidates in their scatter, times
-    the cube of the number above the automatic threshold (of powers 0 to 6, with it fewest second
-    passes were preferred that were worse). Picks by hand have 0: what is found by them is better.
+    Picks by hand have 0: what is found by them is better than nothing.
     """
     if picks.noise is None or not len(picks) or not np.isfinite(picks.score).all():
         return 0.0
     spaced = apart(matching.without_imprints(picks, diameter), SPACING * diameter)
     middle, scatter = _noise(spaced)
-    height = (float(np.percentile(spaced.score[:count], 10)) - middle) / scatter
-    return max(height, 0.0) * len(spaced.above(automatic(spaced))) ** 3
+    return max((float(np.percentile(spaced.score[:count], 10)) - middle) / scatter, 0.0)
