@@ -415,7 +415,7 @@ class TestInTheRegistry:
         assert command.main(["steps"]) == 0
         lines = capsys.readouterr().out.split("\n")
         unseen = [line.split()[0] for line in lines if line.endswith("(not yet seen running)")]
-        assert unseen == ["cryolo", "ctffind4", "gautomatch", "gctf"]
+        assert unseen == ["ctffind4", "gctf", "cryolo", "gautomatch"]
         assert command.main(["steps", "gctf"]) == 0
         assert "Not yet seen running" in capsys.readouterr().out
 
