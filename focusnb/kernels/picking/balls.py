@@ -88,6 +88,8 @@ class Filtered:
     def __init__(self, flat: NDArray, across: float, workers: int) -> None:
         self.across, self.workers = across, workers
         self.counts = flat != 0  # what is excluded has no say in how strong the noise is
+        if not self.counts.any():
+            self.counts[:] = True
         self.margin = min(int(np.ceil(across)), min(flat.shape) - 1)
         wide = np.pad(flat, self.margin, mode="reflect")
         self.shape = wide.shape

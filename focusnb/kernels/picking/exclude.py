@@ -165,7 +165,9 @@ def _standing_out(
     speck = alone if alone.any() else together & ~clump
     kinds[row[speck], column[speck]] = 5
     kinds = grown(kinds, SPECK * across)
-    if clump.any() and not alone.any():  # what is near a speck seems to be a clump
+    if (
+        clump.any() and not clump.all() and not alone.any()
+    ):  # what is near a speck seems to be a clump
         seeds = np.zeros(kinds.shape, bool)
         seeds[row[clump], column[clump]] = True
         single = float(np.percentile(here[~clump], dirt.SINGLE))

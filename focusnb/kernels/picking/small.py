@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from focusnb.errors import BadData
 from focusnb.kernels import check, fourier
 
+BRIGHTEST = 30.0  # sd of the pixels that are looked at
 LEAST, MOST = 3.0, 0.5  # pixels, and part of the picture's shorter side, that a diameter may have
 
 
@@ -72,6 +73,10 @@ def shrink(
     scale = max(pixels / across, 1.0)
     side = max(1, int(scale / 2))
     binned = _binned(array, side)
+    # hot pixels and cosmic rays; nothing in a specimen is so much brighter than its surroundings
+    middle = float(np.median(binned))
+    spread = 1.4826 * float(np.median(np.abs(binned - middle)))
+    binned = np.minimum(binned, np.float32(middle + BRIGHTEST * max(spread, 1e-6 * abs(middle))))
     shape = tuple(max(32, round(n * side / scale)) for n in binned.shape)
     shape = tuple(min(a, b) for a, b in zip(shape, binned.shape, strict=True))
     if shape != binned.shape or side > 1:

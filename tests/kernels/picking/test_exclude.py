@@ -113,3 +113,12 @@ def test_a_polygon_larger_than_the_picture_covers_it(rng):
     mask = picking.exclusion(rng.poisson(30, (256, 256)), pixel_size=1.0, diameter=40.0)
     drawn = mask.with_polygons([[(-1e300, -1e300), (1e300, -1e300), (1e300, 1e12), (-1e12, 1e12)]])
     assert (drawn.kinds == NUMBER["by hand"]).mean() > 0.95
+
+
+def test_a_ray_of_cosmic_light_hides_nothing(rng):
+    picture = rng.poisson(30, (200, 201)).astype(np.float32)
+    picture[100, 100] = 1e7
+    mask = picking.exclusion(picture, pixel_size=1.0, diameter=30.0)
+    assert mask.fractions()["free"] > 0.5
+    picks = picking.blobs(picture, pixel_size=1.0, diameter=30.0, exclude=mask)
+    assert len(picks) == 0
