@@ -41,7 +41,7 @@ def candidates(
     border, diameter: Å.
     """
     edge = border / small.pixel_size
-    free = np.ones(score.shape, bool) if exclude is None else _free(exclude, small)
+    free = np.ones(score.shape, bool) if exclude is None else exclude.kinds_on(small) == 0
     inner = free[tuple(slice(int(edge), max(n - int(edge), int(edge) + 1)) for n in free.shape)]
     area = max(float(inner.sum()), 1.0) * small.step[0] * small.step[1]
 
@@ -53,13 +53,6 @@ def candidates(
         return points(x[here], y[here], score, diameter=diameter, area=area, noise=noise)
 
     return peaks(score, peaks(-score, None))
-
-
-def _free(exclude: Exclusion, small: searching.Small) -> NDArray:
-    """Which pixels of a small picture may hold a pick: (y, x) bool."""
-    rows, columns = (np.arange(n) for n in small.values.shape)
-    x, y = small.to_picture(columns, rows)
-    return ~exclude.covers(x, y[:, None])
 
 
 def flattened(picture: NDArray, across: float, *, free: NDArray | None = None) -> NDArray:

@@ -56,9 +56,13 @@ class Exclusion:
 
     def free(self, small: searching.Small) -> NDArray:
         """Which pixels of a small picture show ice and particles, as the border does: (y, x) bool."""
+        return self.kinds_on(small) < 2
+
+    def kinds_on(self, small: searching.Small) -> NDArray:
+        """What each pixel of a small picture is, as a number of KINDS: (y, x) uint8."""
         rows, columns = (np.arange(n) for n in small.values.shape)
         x, y = small.to_picture(columns, rows)
-        return self._at(x, y[:, None]) < 2
+        return self._at(x, y[:, None])
 
     def with_polygons(self, polygons: Iterable[ArrayLike]) -> "Exclusion":
         """The same with polygons by hand: each (n, 2) x, y in pixels of the picture."""
