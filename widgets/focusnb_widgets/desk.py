@@ -1,0 +1,269 @@
+"""The desk: what the parts of the workbench share; the project, the chosen images, what was done.
+
+Every part can stand alone on a desk of its own. What one part changes on the desk, the others see.
+"""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from traitlets import Dict, HasTraits, Int, List, Unicode
+
+from focusnb.batch import dispatch
+from focusnb.errors import BadValue, FocusError
+from focusnb.model.text import counted
+from focusnb.session import Batches, Project
+
+LOOK = 0.5  # seconds between two looks whether the project has changed
+PATIENCE = (
+    100.0  # seconds after a page's last sign of life: then nobody looks, and nothing is looked at
+)
+MOST_UNDONE = 100  # actions that are remembered
+WRONG = (FocusError, OSError, sqlite3.Error)  # what is told in a sentence, and work goes on
+
+
+@dataclass(frozen=True)
+class Done:
+    """An action that can be undone. back: does it, and tells what could not be taken back."""
+
+    title: str
+    back: Callable[[], str]
+
+
+class Desk(HasTraits):
+    """The project on a desk, and what people do with it.
+
+    selected: numbers of the chosen images. current: the one that is looked at, 0 for none.
+    expression: the selection (EXPR) that chose them, if one did. revision: grows when the project
+    has changed. line: the last action as Python. undoable: titles of what can be undone, the last
+    one first. wants: what a part asks the workbench to open, {"view": image} or {"page": image}.
+    told: a problem that concerns all parts.
+    """
+
+    selected = List(Int())
+    current = Int(0)
+    expression = Unicode("")
+    revision = Int(-1)
+    line = Unicode("")
+    undoable = List(Unicode())
+    wants = Dict()
+    told = Dict()
+
+    def __init__(self, project: Project, *, look: float = LOOK) -> None:
+        super().__init__(revision=project.store.revision)
+        self.project, self._look = project, look
+        self._done: list[Done] = []
+        self._sign = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._rows: tuple[int, float, list[Any]] = (-1, 0.0, [])
+
+    # -- what there is ------------------------------------------------------------------------
+
+    def select(self, images: Iterable[int], *, expression: str = "") -> None:
+        """Choose images by number; expression: the selection (EXPR) that named them."""
+        chosen = [int(image) for image in images]
+        with self.hold_trait_notifications():
+            self.expression = expression
+            self.selected = chosen
+
+    def select_where(self, expression: str) -> list[int]:
+        """Choose the images that a selection (EXPR) names; gives their numbers."""
+        chosen = [row["id"] for row in self.project.rows(expression)]
+        self.select(chosen, expression=expression)
+        self.line = f"project.select({expression!r})"
+        return chosen
+
+    def images_line(self, images: Sequence[int]) -> str:
+        """Give images as Python: the selection that named them, or their numbers."""
+        if self.expression and list(images) == self.selected:
+            return f"project.select({self.expression!r})"
+        return numbers(images)
+
+    # -- actions ------------------------------------------------------------------------------
+
+    def flag(self, images: Sequence[int], flag: str) -> str:
+        """Flag images; can be undone."""
+        self._check(images)
+        before = {image: self.project.document(image)["flag"] for image in images}
+        self.project.flag(list(images), flag)
+        self._remember(
+            f"flag {flag} for {counted(len(images), 'image')}",
+            lambda: self._flag_back(before, flag),
+        )
+        self.line = f"project.flag({self.images_line(images)}, {flag!r})"
+        return f"{counted(len(images), 'image')} flagged {flag}"
+
+    def comment(self, images: Sequence[int], text: str) -> str:
+        """Set the comment of images, empty removes it; can be undone."""
+        self._check(images)
+        before = {i: self.project.document(i)["values"].get("comment") for i in images}
+        self.project.set(list(images), comment=text or None)
+        self._remember(
+            f"comment of {counted(len(images), 'image')}",
+            lambda: self._comment_back(before, text or None),
+        )
+        self.line = f"project.set({self.images_line(images)}, comment={text or None!r})"
+        return f"comment of {counted(len(images), 'image')} " + ("set" if text else "removed")
+
+    def move(self, images: Sequence[int], group: str) -> str:
+        """Move images to a group; can be undone."""
+        self._check(images)
+        line = f"project.move({self.images_line(images)}, {group!r})"
+        return self._moved(images, lambda: self.project.move(list(images), group), group, line)
+
+    def restore(self, images: Sequence[int]) -> str:
+        """Bring images back from the TRASH into their former groups; can be undone."""
+        self._check(images)
+        line = f"project.restore({self.images_line(images)})"
+        return self._moved(images, lambda: self.project.restore(list(images)), "their groups", line)
+
+    def process(
+        self,
+        images: Sequence[int] | None,
+        steps: Sequence[str] | None = None,
+        *,
+        set: Mapping[str, Any] | None = None,
+        top: bool = False,
+        force: bool = False,
+        start: bool = True,
+    ) -> Batches:
+        """Queue images for steps, and see to it that the queue is worked on."""
+        given = None if images is None else list(images)
+        batches = self.project.process(given, steps, set=set, top=top, force=force)
+        said = [self.images_line(images)] if images is not None else []
+        said += [f"steps={list(steps)!r}"] if steps is not None else []
+        said += [f"set={dict(set)!r}"] if set else []
+        said += ["top=True"] if top else []
+        said += ["force=True"] if force else []
+        self.line = f"project.process({', '.join(said)})"
+        if start and len(batches) and not self.project.queue.paused:
+            dispatch.start(self.project)
+        return batches
+
+    def undo(self) -> str:
+        """Take the last action back; give a sentence about it."""
+        if not self._done:
+            raise BadValue("there is nothing to undo")
+        done = self._done.pop()
+        try:
+            left = done.back()
+        except BaseException:
+            self._done.append(done)
+            raise
+        finally:
+            self._tell_undoable()
+        self.line = f"# undone: {done.title}"
+        return f"undone: {done.title}" + (f"; {left}" if left else "")
+
+    # -- looking ------------------------------------------------------------------------------
+
+    def alive(self) -> None:
+        """Somebody looks at a part: the project is watched for a while."""
+        self._sign = time.monotonic()
+        self.look()
+        if self._task is None or self._task.done():
+            try:
+                self._task = asyncio.get_running_loop().create_task(self._watch())
+            except RuntimeError:
+                return  # a script: it asks by itself
+
+    def look(self) -> bool:
+        """Look whether the project has changed; parts that observe `revision` are told."""
+        try:
+            now = self.project.store.revision
+        except WRONG as error:
+            self.told = {"problem": str(error)}
+            return False
+        changed = now != self.revision
+        self.revision = now
+        return changed
+
+    async def _watch(self) -> None:
+        while time.monotonic() - self._sign < PATIENCE:
+            await asyncio.sleep(self._look)
+            self.look()
+
+    # -- undo ---------------------------------------------------------------------------------
+
+    def _check(self, images: Sequence[int]) -> None:
+        if not images:
+            raise BadValue("no image is chosen; choose one or more rows first")
+
+    def _remember(self, title: str, back: Callable[[], str]) -> None:
+        self._done = [*self._done, Done(title, back)][-MOST_UNDONE:]
+        self._tell_undoable()
+
+    def _tell_undoable(self) -> None:
+        self.undoable = [done.title for done in reversed(self._done)]
+        self.look()
+
+    def _moved(
+        self, images: Sequence[int], act: Callable[[], list[Any]], where: str, line: str
+    ) -> str:
+        before = {image: self._group(image) for image in images}
+        waiting = act()
+        after = {image: self._group(image) for image in images}
+        self._remember(
+            f"move of {counted(len(images), 'image')} to {where}",
+            lambda: self._move_back(before, after),
+        )
+        self.line = line
+        text = f"{counted(len(images), 'image')} moved to {where}"
+        if waiting:
+            text += f"; {counted(len(waiting), 'image')} of them once the running batch has ended"
+        return text
+
+    def _group(self, image: int) -> str:
+        return str(self.project.document(image)["group"])
+
+    def _move_back(self, before: Mapping[int, str], after: Mapping[int, str]) -> str:
+        mine = [i for i, group in after.items() if self._there(i) and self._group(i) == group]
+        for group in dict.fromkeys(before[i] for i in mine):
+            self.project.move([i for i in mine if before[i] == group], group)
+        return _others(len(before) - len(mine), "moved")
+
+    def _flag_back(self, before: Mapping[int, str], flag: str) -> str:
+        documents = {i: self.project.document(i) for i in before if self._there(i)}
+        mine = [i for i, document in documents.items() if document["flag"] == flag]
+        for old in dict.fromkeys(before[i] for i in mine):
+            self.project.flag([i for i in mine if before[i] == old], old)
+        return _others(len(before) - len(mine), "flagged")
+
+    def _comment_back(self, before: Mapping[int, str | None], text: str | None) -> str:
+        documents = {i: self.project.document(i) for i in before if self._there(i)}
+        mine = [i for i, one in documents.items() if one["values"].get("comment") == text]
+        for old in dict.fromkeys(before[i] for i in mine):
+            self.project.set([i for i in mine if before[i] == old], comment=old)
+        return _others(len(before) - len(mine), "commented")
+
+    def _there(self, image: int) -> bool:
+        return bool(self.project.store.rows("select 1 from image where id = ?", (image,)))
+
+
+def desk_of(what: Any) -> Desk:
+    """Give a desk: the one given, or a new one for a project."""
+    return what if isinstance(what, Desk) else Desk(what)
+
+
+def numbers(images: Sequence[int]) -> str:
+    """Give numbers of images as Python, runs of them in short: [3, 4, 9] or [*range(1, 501)]."""
+    runs: list[list[int]] = []
+    for image in images:
+        if runs and image == runs[-1][-1] + 1:
+            runs[-1].append(image)
+        else:
+            runs.append([image])
+    told = [
+        f"*range({run[0]}, {run[-1] + 1})" if len(run) > 3 else ", ".join(map(str, run))
+        for run in runs
+    ]
+    return f"[{', '.join(told)}]"
+
+
+def _others(count: int, what: str) -> str:
+    if not count:
+        return ""
+    return f"{counted(count, 'image')} stayed: somebody else has {what} them since"

@@ -1,0 +1,110 @@
+// A part of the workbench and its kernel: questions, answers, what went wrong, and who still lives.
+
+const BEAT_MS = 15000;
+const SILENT_MS = 40000;
+
+/**
+ * The page's end of a Part. handlers: what to do with each kind of message, by the name of its first
+ * key: { rows(message, buffers) {…} }. `ask` sends {do: name, …}. Sentences are shown in `line`.
+ */
+class Wire {
+  constructor(model, root, handlers = {}) {
+    Object.assign(this, { model, root, handlers });
+    this.ends = [];
+    this.line = h("p", { class: "fnb-told", role: "status", "aria-live": "polite", hidden: true });
+    this.lost = h("p", { class: "fnb-alert fnb-lost", role: "alert", hidden: true });
+    root.prepend(this.lost);
+    this.heard = Date.now();
+    this.on("msg:custom", (message, buffers) => this.receive(message, buffers ?? []));
+    this.live();
+    this.ready = () => { this.ask("ready"); this.ask("alive"); };
+  }
+
+  /** Follow an event of the model until the part ends. */
+  on(event, act) {
+    this.model.on(event, act);
+    this.ends.push(() => this.model.off(event, act));
+  }
+
+  ask(name, more = {}, buffers = []) { this.model.send({ do: name, ...more }, undefined, buffers); }
+
+  receive(message, buffers) {
+    this.heard = Date.now();
+    this.tellLost("");
+    if (message.now !== undefined) { globalThis.focusnbClock = Date.now() / 1000 - message.now; return; }
+    const kind = Object.keys(message)[0];
+    const handled = this.handlers[kind]?.(message, buffers);
+    if (message.problem !== undefined && !handled) this.tell(message.problem, "error");
+    if (message.done !== undefined && !handled) this.tell(message.done, "done");
+  }
+
+  /** Say a sentence: level error stays until the next one, done goes after a while. */
+  tell(text, level = "done") {
+    this.line.textContent = text;
+    this.line.className = `fnb-told fnb-told-${level}`;
+    this.line.hidden = !text;
+    clearTimeout(this.forgetting);
+    if (level === "done") this.forgetting = setTimeout(() => { this.line.hidden = true; }, 8000);
+  }
+
+  tellLost(text) {
+    if (this.lost.textContent === text) return;
+    this.lost.textContent = text;
+    this.lost.hidden = !text;
+    this.root.classList.toggle("fnb-is-lost", Boolean(text));
+  }
+
+  /** Tell the kernel now and then that somebody looks, and notice when it is gone. */
+  live() {
+    const own = document.documentElement.dataset.focusnb; // our own page
+    const beat = () => { if (!document.hidden) this.ask("alive"); };
+    const look = async () => {
+      if (document.hidden || Date.now() - this.heard < SILENT_MS) return;
+      let text = "The kernel of this view does not answer: it is busy, or it has ended. What you see may be old; "
+        + "if this stays, run its cell again.";
+      if (own !== undefined) {
+        try {
+          await fetch(`${own}alive`, { cache: "no-store" });
+          text = "The kernel of this page does not answer; what you see is old. Load the page again.";
+        } catch {
+          text = "The page's server does not answer; what you see is old. Start it again, and load the page anew.";
+        }
+      }
+      this.tellLost(text);
+    };
+    const wake = () => {
+      if (document.hidden) return;
+      this.heard = Math.max(this.heard, Date.now() - SILENT_MS + 8000); // a sleeping phone gets eight seconds
+      beat();
+    };
+    document.addEventListener("visibilitychange", wake);
+    const ids = [setInterval(beat, BEAT_MS), setInterval(look, 4000)];
+    this.ends.push(() => { ids.forEach(clearInterval); document.removeEventListener("visibilitychange", wake); });
+  }
+
+  end() { this.ends.forEach((end) => end()); }
+}
+
+/** Bytes of a message as a typed array: floats(view), bytes(view); copied, so that it is aligned. */
+function typed(Kind, view) {
+  const data = new Uint8Array(view.buffer ?? view, view.byteOffset ?? 0, view.byteLength).slice();
+  return new Kind(data.buffer);
+}
+
+/** The "code" toggle: shows what the last action was in Python. */
+function codeLine(model, trait = "line") {
+  const code = h("code", { class: "fnb-code-line", tabindex: "0", "aria-label": "The last action in Python" });
+  const button = h("button", { type: "button", class: "fnb-choice", onclick: async () => {
+    try { await navigator.clipboard.writeText(code.textContent); } catch { getSelection()?.selectAllChildren(code); document.execCommand("copy"); }
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  } }, "Copy");
+  const row = h("div", { class: "fnb-code-row", hidden: true }, code, button);
+  const toggle = h("button", { type: "button", class: "fnb-choice", "aria-pressed": "false", title: "Show the last action in Python",
+    onclick: () => {
+      row.hidden = !row.hidden;
+      toggle.setAttribute("aria-pressed", String(!row.hidden));
+    } }, "Python");
+  const end = follow(model, [trait], () => { code.textContent = model.get(trait) || "# nothing was done yet"; });
+  return { toggle, row, end };
+}
