@@ -172,6 +172,13 @@ class Project(model.Project):
         chosen = None if images is None else [Image(self, i) for i in self.ids(images)]
         return export.export(self, kind, Path(out), chosen)
 
+    def copy_to(self, images: Any, other: "Project | str | Path") -> Any:
+        """Copy images with their files into another project; tell the new ones and those known there."""
+        from focusnb.batch import copying
+
+        target = other if isinstance(other, Project) else open(other)
+        return copying.copy(self, self.ids(images), target)
+
     def _submit(
         self,
         images: Any,

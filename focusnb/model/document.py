@@ -30,6 +30,7 @@ def new_document(name: str, group: str) -> dict[str, Any]:
         "notes": [],
         "originals": {},
         "error": None,
+        "former": "",
     }
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from focusnb.errors import BadProject, FocusError
+from focusnb.errors import BadProject, BadValue, FocusError
 from focusnb.model.document import write_image_json
-from focusnb.model.group import TRASH
+from focusnb.model.group import TRASH, is_group
 from focusnb.model.stale import settings, settings_digest
 
 if TYPE_CHECKING:
@@ -35,6 +35,33 @@ def move(project: "Project", images: Iterable[int], group: str) -> list[int]:
                 connection.execute("delete from move where image = ?", (image,))
             raise BadProject(text)
     return [image for image in images if image in left]
+
+
+def restore(project: "Project", images: Iterable[int]) -> list[int]:
+    """Bring images back from the TRASH, each to its former group; give those that must wait."""
+    chosen = list(images)
+    for image in chosen:
+        document = project.document(image)
+        if document["group"] != TRASH:
+            raise BadValue(
+                f"{project.key(image)} is not in the {TRASH}; only what is can come back"
+            )
+    former = {image: _former(project, image) for image in chosen}
+    waiting = []
+    for group in dict.fromkeys(former.values()):
+        waiting += move(project, [i for i in chosen if former[i] == group], group)
+    return waiting
+
+
+def _former(project: "Project", image: int) -> str:
+    """Give the group that an image was in before it came to the TRASH."""
+    document = project.document(image)
+    known = document.get("former") or str(project.values()["default_group"])
+    if not is_group(known) or known == TRASH:
+        raise BadValue(
+            f"nobody knows in which group {project.key(image)} was; move it to one by its name"
+        )
+    return known
 
 
 def finish(project: "Project") -> list[int]:
@@ -87,6 +114,8 @@ def carry(project: "Project", document: dict[str, Any], group: str) -> None:
         missing = word not in says or (words[word].type == "path" and says[word] != value)
         if missing and word not in before and word not in document["results"]:
             values[word], origins[word] = _own(words, word, value), f"{CARRIED}{left}"
+    if group != left:
+        document["former"] = left if group == TRASH else ""
     document["group"] = group
     moved = {word for word in {*before, *values} if before.get(word) != values.get(word)}
     for step, run in document["runs"].items():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from focusnb.errors import BadProject, BadValue, UnknownName
-from focusnb.model import moves, settings, workflow
+from focusnb.model import groups, moves, settings, workflow
 from focusnb.model.document import FLAGS, new_document, set_own, write_image_json
 from focusnb.model.expr import compile_selection, places
 from focusnb.model.group import TRASH, check_group
@@ -21,6 +21,7 @@ from focusnb.model.store import Store
 from focusnb.model.table import Row, Table, cells_of
 from focusnb.model.values import Values
 from focusnb.model.vocabulary import Vocabulary
+from focusnb.model.workspace import Workspace
 
 
 class Project:
@@ -37,6 +38,7 @@ class Project:
         self._groups: dict[str, Settings] = {}
         self._registry: tuple[Any, Registry] | None = None
         self._table = Table(self)
+        self._workspace = Workspace(self)
 
     @classmethod
     def create(
@@ -311,10 +313,21 @@ class Project:
 
     @property
     def groups(self) -> list[str]:
-        """Names of the groups that have images."""
-        return [
-            r["place"] for r in self.store.rows("select distinct place from image order by place")
-        ]
+        """Names of the groups, those without images too."""
+        return groups.names(self)
+
+    def make_group(self, name: str) -> str:
+        """Make an empty group."""
+        return groups.make(self, name)
+
+    def rename_group(self, old: str, new: str) -> None:
+        """Give a group another name, with all its images."""
+        groups.rename(self, old, new)
+
+    @property
+    def workspace(self) -> Workspace:
+        """How people have arranged the project: table views, selections, rules."""
+        return self._workspace
 
     def rows(self, where: str | None = None) -> list[Row]:
         """Give the library as mappings; where: a selection (EXPR)."""
@@ -370,6 +383,10 @@ class Project:
     def trash(self, images: Any) -> list[Image]:
         """Move images into the TRASH, a group like any other."""
         return self.move(images, TRASH)
+
+    def restore(self, images: Any) -> list[Image]:
+        """Bring images back from the TRASH to where they were; give those that must wait."""
+        return [Image(self, i) for i in moves.restore(self, self.ids(images))]
 
     def _check_scope(self, values: Mapping[str, Any]) -> None:
         for word in values:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focusnb.errors import FocusError
-from focusnb.model import fingerprint, moves, tries
+from focusnb.model import fingerprint, groups, moves, tries
 from focusnb.model.document import write_image_json
 
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ def settle(project: "Project", outcome: Outcome) -> None:
 
 def recover(project: "Project") -> list[str]:
     """At a start: finish moves, write the image.json that a crash left behind, sweep ownerless tries."""
-    notes = [
+    notes = groups.recover(project)
+    notes += [
         f"{project.key(image)}: its move to another group was finished"
         for image in moves.finish(project)
     ]

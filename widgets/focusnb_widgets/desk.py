@@ -120,6 +120,14 @@ class Desk(HasTraits):
         line = f"project.restore({self.images_line(images)})"
         return self._moved(images, lambda: self.project.restore(list(images)), "their groups", line)
 
+    def copy_to(self, images: Sequence[int], other: str) -> str:
+        """Copy images with their files to another project."""
+        self._check(images)
+        copied = self.project.copy_to(list(images), other)
+        self.line = f"project.copy_to({self.images_line(images)}, {other!r})"
+        text = f"{counted(len(copied.images), 'image')} copied to {other}"
+        return text + (f"; {len(copied.known)} were there already" if copied.known else "")
+
     def process(
         self,
         images: Sequence[int] | None,
