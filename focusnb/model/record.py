@@ -79,8 +79,10 @@ def record(project: "Project", connection: sqlite3.Connection, outcome: Outcome)
         if word in document["locked"]
     }
     _move(scratch, home, [name for name in outcome.files if name not in locked])
+    before = {word: entry["fingerprint"] for word, entry in document["products"].items()}
     for run in outcome.runs:
         notes += _record_run(document, run, home)
+    _mark_stale(document, before, {run.step for run in outcome.runs})
     for step, settings in outcome.current:
         if step in document["runs"]:
             document["runs"][step]["settings"] = settings
@@ -139,6 +141,15 @@ def _is_mended(project: "Project", failed: str, outcome: Outcome) -> bool:
     except FocusError:
         return True  # a script that is gone
     return any(wanted & set(run.results) for run in outcome.runs)
+
+
+def _mark_stale(document: dict[str, Any], before: Mapping[str, str], ran: set[str]) -> None:
+    """Mark the runs of other steps that have used a product which is another one now."""
+    now = {word: entry["fingerprint"] for word, entry in document["products"].items()}
+    changed = {word for word in {*before, *now} if before.get(word) != now.get(word)}
+    for step, run in document["runs"].items():
+        if step not in ran and changed & set(run.get("used", ())):
+            run["touched"] = True
 
 
 def _record_run(document: dict[str, Any], run: Run, home: Path) -> list[str]:

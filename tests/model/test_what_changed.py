@@ -105,6 +105,15 @@ def test_a_changed_value_runs_its_step_and_what_depends_on_it(project, ran, how)
     assert stale(project) == ([], [])
 
 
+def test_who_used_a_product_that_was_made_anew_is_stale_until_it_runs(project, ran):
+    process(project)
+    project.set(width=3.0)
+    assert process(project, steps=["first"]) == ["done"]
+    assert stale(project) == (["a_second"], ["a_second"])
+    process(project)
+    assert stale(project) == ([], [])
+
+
 def test_a_changed_value_runs_nothing_else(project, ran):
     process(project)
     ran()
