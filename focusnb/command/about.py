@@ -116,6 +116,7 @@ def _values(args: argparse.Namespace) -> Mapping[str, Any]:
 def _doctor(args: argparse.Namespace) -> int:
     from importlib.util import find_spec
 
+    from focusnb.model import programs
     from focusnb.model.disk import is_network
 
     rows: list[tuple[str, str, str]] = []
@@ -136,19 +137,13 @@ def _doctor(args: argparse.Namespace) -> int:
         )
     registry = _registry(args)
     told = _values(args)
-    for step in registry.steps.values():
-        folders = [told.get(p.name) for p in step.params if p.name.endswith("_folder")]
-        folder = next((str(Path(f).expanduser()) for f in folders if f), None)
-        for program, kind in step.requires.items():
-            if kind == "program":
-                place = shutil.which(program, path=folder)
-                rows.append(
-                    (
-                        program,
-                        place or f"not in {folder}" if folder else place or "not on the PATH",
-                        "" if place else f"only {step.name} needs it",
-                    )
-                )
+    wanted = programs.programs(registry)
+    for program, found in zip(wanted, programs.all_started(wanted, told), strict=True):
+        needed = "" if found.place else f"; only {', '.join(program.steps)} needs it"
+        version = f"version {found.version}" if found.version else ""
+        rows.append(
+            (program.name, str(found.place or "missing"), (found.problem or version) + needed)
+        )
     rows += [("problem", "", problem) for problem in registry.problems]
     if args.project:
         root = Path(args.project).resolve()

@@ -1,11 +1,20 @@
-"""Commands that open pages: monitor, tune."""
+"""Commands that open pages: monitor, dashboard, lab, view, tune."""
 
 import argparse
+import json
 import os
+import secrets
+import shutil
+import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import focusnb as fn
@@ -13,6 +22,10 @@ from focusnb.errors import BadValue, FocusError, MissingProduct
 
 PUBLISH = 1.0  # seconds between two looks whether anything changed
 ENDS = 20.0  # seconds that a server may take to end
+HERE = "127.0.0.1"  # pages that can change anything are served to this computer only
+PORT_OF_LAB = 8888
+PORTS = 50  # how many ports are tried
+WORKBENCH = "workbench.ipynb"
 MOST = 6  # images that are tuned on together
 
 
@@ -23,6 +36,24 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     monitor.add_argument("--host", help="address to listen at; 127.0.0.1 if not told otherwise")
     monitor.add_argument("--port", type=int)
     monitor.set_defaults(run=_monitor)
+    dashboard = commands.add_parser(
+        "dashboard", parents=[common], help="serve the workbench of a project as a page"
+    )
+    dashboard.add_argument("project")
+    dashboard.set_defaults(run=_dashboard)
+    lab = commands.add_parser(
+        "lab", parents=[common], help="open JupyterLab in a project, at its workbench"
+    )
+    lab.add_argument("project")
+    lab.set_defaults(run=_lab)
+    view = commands.add_parser(
+        "view", parents=[common], help="look at a picture, a stack or a movie in the browser"
+    )
+    view.add_argument("file")
+    view.set_defaults(run=_view)
+    for one, port in ((dashboard, 8866), (lab, PORT_OF_LAB), (view, 8866)):
+        one.add_argument("--port", type=int, default=port, help="port, or the next free one")
+        one.add_argument("--open", action="store_true", help="open the browser, too")
     tune = commands.add_parser(
         "tune", parents=[common], help="tune picking by eye on a few images, in the browser"
     )
@@ -84,17 +115,111 @@ def _tune(args: argparse.Namespace) -> int:
             if not known
             else f"{project[min(set(chosen) - known)].key} has no average to pick in yet; process it first"
         )
+    return _serve(["--tune", str(project.root), "--images", args.images], port)
+
+
+def _dashboard(args: argparse.Namespace) -> int:
+    """Serve the workbench to this computer only, with a token: it can change everything."""
+    port, project = _checked(args.port), fn.open(args.project)
+    return _serve(["--dashboard", str(project.root)], port, opens=args.open)
+
+
+def _view(args: argparse.Namespace) -> int:
+    from focusnb import formats
+
+    port, file = _checked(args.port), Path(args.file).expanduser().absolute()
+    if not file.is_file():
+        raise BadValue(f"{file}: there is no such file; give the path of a picture or a movie")
+    formats.open(file).close()  # what nobody can read is told here, not on a page
+    return _serve(["--view", str(file)], port, opens=args.open)
+
+
+def _serve(what: Sequence[str], port: int | None, *, opens: bool = False) -> int:
+    """Serve a page until it is ended; its server prints its address."""
     command = [
-        sys.executable, "-m", "focusnb_widgets.server", "--tune", str(project.root),
-        "--images", args.images, "--port", str(port), "--stay-with", str(os.getpid()),
+        sys.executable, "-m", "focusnb_widgets.server", *what, "--port", str(port),
+        "--stay-with", str(os.getpid()),
     ]  # fmt: skip
-    server = subprocess.Popen(command)
+    server = subprocess.Popen(command, text=True, stdout=subprocess.PIPE)
     try:
+        assert server.stdout is not None
+        for line in server.stdout:
+            print(line, end="", flush=True)
+            if opens and line.startswith("http"):
+                _open(line.strip())
         return server.wait()
     except KeyboardInterrupt:
         return 0
     finally:
         _end(server)
+
+
+def _lab(args: argparse.Namespace) -> int:
+    """Run JupyterLab in the project's folder; its workbench is a notebook there, made when it is missing."""
+    from focusnb.monitor.places import dashboards_dir
+
+    port, project = _checked(args.port), fn.open(args.project)
+    notebook = project.root / WORKBENCH
+    if not notebook.exists():
+        shutil.copyfile(dashboards_dir() / WORKBENCH, notebook)
+    port = _free(port or PORT_OF_LAB)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # JupyterLab ends with us
+    token = secrets.token_hex(24)
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--Application.log_level=ERROR",
+        f"--ServerApp.root_dir={project.root}", f"--ServerApp.ip={HERE}", f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+    ]  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="focusnb-lab-") as private:
+        # not on the command line, where everybody on this computer could read it
+        told = {"IdentityProvider": {"token": token}}
+        (Path(private) / "jupyter_server_config.json").write_text(json.dumps(told))
+        places = [private, str(dashboards_dir() / "lab"), os.environ.get("JUPYTER_CONFIG_PATH")]
+        environment = {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, places))}
+        server = subprocess.Popen(command, env=environment, cwd=project.root)
+        try:
+            address = f"http://{HERE}:{port}/lab/tree/{WORKBENCH}?token={token}"
+            if _answers(server, f"http://{HERE}:{port}/api"):
+                print(address, flush=True)
+                if args.open:
+                    _open(address)
+            return server.wait()
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            _end(server)
+
+
+def _open(address: str) -> None:
+    import webbrowser
+
+    webbrowser.open(address)
+
+
+def _free(port: int) -> int:
+    """Give this port, or the next one that is free."""
+    for number in range(port, min(port + PORTS, 65536)):
+        with socket.socket() as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                one.bind((HERE, number))
+            except OSError:
+                continue
+            return number
+    raise BadValue(f"ports {port} to {port + PORTS - 1} are all taken; choose a --port")
+
+
+def _answers(server: "subprocess.Popen[Any]", address: str) -> bool:
+    """Wait until a server answers; False when it has ended."""
+    import urllib.request  # takes a while, and other commands need it not
+
+    while server.poll() is None:
+        with suppress(OSError):
+            urllib.request.urlopen(address, timeout=2).close()
+            return True
+        time.sleep(0.2)
+    return False
 
 
 def _end(server: "subprocess.Popen[Any]") -> None:

@@ -88,24 +88,14 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _new(args: argparse.Namespace) -> None:
-    import shutil
+    from focusnb.model import creation
 
     other = fn.open(args.other) if args.other else None
     given = show.pairs(args.set)
-    if other is None:
-        project = fn.create(args.project, mode=args.mode, **_known(given, _words(None)))
-    else:
-        given = other.words.read(given, "--set")
-        taken = {
-            word: str(other.root / Path(value).expanduser())
-            if other.words[word].type == "path"
-            else value
-            for word, value in other.settings.values.items()
-        }
-        project = fn.create(args.project, mode=args.mode)
-        if (other.root / "scripts").is_dir():  # first: they may declare what is set
-            shutil.copytree(other.root / "scripts", project.root / "scripts", dirs_exist_ok=True)
-        project.set(**taken | given)
+    values = _known(given, _words(None)) if other is None else other.words.read(given, "--set")
+    project = creation.create(
+        args.project, mode=args.mode, values=values, other=other, kind=fn.Project
+    )
     print(f"{project.root} is ready: mode {project.mode}, steps {' '.join(project.workflow)}")
 
 

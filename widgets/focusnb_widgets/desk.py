@@ -58,7 +58,6 @@ class Desk(HasTraits):
         self._done: list[Done] = []
         self._sign = 0.0
         self._task: asyncio.Task[None] | None = None
-        self._rows: tuple[int, float, list[Any]] = (-1, 0.0, [])
 
     # -- what there is ------------------------------------------------------------------------
 

@@ -1,10 +1,10 @@
 """The pages' server: our voila, which shows one page, serves its own files only and asks nobody outside.
 
 ``python -m focusnb_widgets.server FEED_FOLDER… [--host 127.0.0.1] [--port 8866] [--stay-with PID]``
-serves the monitoring page, ``python -m focusnb_widgets.server --tune PROJECT [--images EXPR] …`` the
-one that tunes picking, which can change the project and therefore needs a token. It prints the page's
-address and serves until it is told to end (SIGTERM or Ctrl-C), or the process ends that it stays with;
-its kernels end with it.
+serves the monitoring page. ``--dashboard PROJECT`` serves the workbench, ``--tune PROJECT [--images EXPR]``
+the page that tunes picking, ``--view FILE`` the viewer: these can change a project or read files, and
+therefore bind to this computer and need a token. It prints the page's address and serves until it is told
+to end (SIGTERM or Ctrl-C), or the process ends that it stays with; its kernels end with it.
 """
 
 import argparse
@@ -43,6 +43,7 @@ EXTENSIONS = [
     "@jupyter-widgets/jupyterlab-manager",
     "anywidget",
 ]
+HERE = "127.0.0.1"  # pages that can change anything are served to this computer only
 PORTS = 50  # how many ports are tried
 LOOK = 2.0  # seconds between two looks whether the process lives that we stay with
 IDLE = 60  # seconds after which a kernel ends that nobody is connected to and that does nothing
@@ -70,6 +71,18 @@ def tuning(project: Path, images: str) -> Page:
     """The page that tunes picking in a project. images: EXPR, or empty for good examples."""
     given = {"FOCUSNB_PROJECT": str(project), "FOCUSNB_IMAGES": images}
     return Page("tune_picking.ipynb", given, pool=1, token=secrets.token_hex(24))
+
+
+def working(project: Path) -> Page:
+    """The workbench of a project."""
+    given = {"FOCUSNB_PROJECT": str(project)}
+    return Page("workbench.ipynb", given, pool=1, token=secrets.token_hex(24))
+
+
+def viewing(file: Path) -> Page:
+    """The viewer of one file."""
+    given = {"FOCUSNB_VIEW": str(file)}
+    return Page("view.ipynb", given, pool=1, token=secrets.token_hex(24))
 
 
 class OwnPython(KernelSpecManager):
@@ -253,25 +266,38 @@ def serve(page: Page, host: str, port: int, lives: Callable[[], bool] = lambda: 
         server.start()
 
 
+def _whole(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(
         prog="python -m focusnb_widgets.server",
-        description="Serve the monitoring page of feeds, or the page that tunes picking.",
+        description="Serve the monitoring page of feeds, the workbench, the tuner of picking, or the viewer.",
     )
     parser.add_argument("feeds", metavar="FEED_FOLDER", type=Path, nargs="*")
+    parser.add_argument("--dashboard", metavar="PROJECT", type=Path, help="a project's workbench")
     parser.add_argument("--tune", metavar="PROJECT", type=Path, help="tune picking in a project")
+    parser.add_argument("--view", metavar="FILE", type=Path, help="look at a picture or a movie")
     parser.add_argument("--images", metavar="EXPR", default="", help="the images to tune on")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
+    parser.add_argument("--host", default=HERE, help="address to listen at")
     parser.add_argument("--port", type=int, default=8866, help="port, or the next free one")
     parser.add_argument("--stay-with", type=int, metavar="PID", help="end when this process ends")
     given = parser.parse_args(arguments)
-    if bool(given.feeds) == bool(given.tune):
-        parser.error("name feeds, or a project with --tune")
-    if given.tune:
-        page = tuning(given.tune.expanduser().absolute(), given.images)
+    asked = [one for one in (given.feeds, given.dashboard, given.tune, given.view) if one]
+    if len(asked) != 1:
+        parser.error("name feeds, or one of --dashboard, --tune, --view")
+    if given.feeds:
+        page = monitoring([_whole(feed) for feed in given.feeds])
+    elif given.host != HERE:
+        parser.error(f"only the monitoring page may be served elsewhere than at {HERE}")
+    elif given.dashboard:
+        page = working(_whole(given.dashboard))
+    elif given.tune:
+        page = tuning(_whole(given.tune), given.images)
     else:
-        page = monitoring([feed.expanduser().absolute() for feed in given.feeds])
+        page = viewing(_whole(given.view))
     try:
         partner = psutil.Process(given.stay_with or os.getpid())
         serve(page, given.host, given.port, partner.is_running)
