@@ -5,6 +5,8 @@ import os
 import select
 import subprocess
 import sys
+import time
+import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,6 +61,44 @@ def served(folder, *cells, port=8700):
     finally:
         process.terminate()
         process.wait(20)
+
+
+@contextmanager
+def lab(folder, *cells, port):
+    """JupyterLab, with a notebook of these cells in its folder; gives the notebook's address."""
+    folder = Path(folder)
+    work, config = folder / "work", folder / "config"
+    work.mkdir(exist_ok=True)
+    (work / "page.ipynb").write_text(json.dumps(notebook(*cells)), encoding="utf-8")
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
+            *("--IdentityProvider.token=known", f"--ServerApp.root_dir={work}"),
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        ],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=work,
+        env={**os.environ, "JUPYTER_CONFIG_DIR": str(config), "HOME": str(folder)},
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while not answers(f"http://127.0.0.1:{port}/api"):
+            assert process.poll() is None, "JupyterLab ended"
+            assert time.monotonic() < deadline, "JupyterLab does not answer"
+            time.sleep(0.3)
+        yield f"http://127.0.0.1:{port}/lab/tree/page.ipynb?token=known"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def answers(url):
+    """Whether somebody serves this address."""
+    try:
+        urllib.request.urlopen(url, timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

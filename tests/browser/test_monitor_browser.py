@@ -8,27 +8,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import psutil
 import pytest
+from browser import served
+from browser.served import LOCAL, needs_browser
 from monitor import made
 
 from focusnb.monitor.feed import publish
 
-CHROMIUM = next(
-    (p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(p).exists()), None
-)
-QUIET = (
-    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update"
-    " --disable-sync --no-first-run"
-).split()
-LOCAL = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
-
 pytestmark = pytest.mark.browser
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None, reason="chromium is not installed: apt install chromium"
-)
 
 
 def line_of(server, seconds=60):
@@ -69,12 +58,8 @@ def server(project):
 
 @pytest.fixture(scope="module")
 def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    with served.chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import re
 
 import numpy as np
 import pytest
-from browser import tuned
-from browser.tuned import CHROMIUM, LOCAL, QUIET, needs_browser
+from browser import served, tuned
+from browser.served import LOCAL, needs_browser
 
 import focusnb as fn
 from focusnb.formats import coordinates, pick_edits
@@ -37,12 +37,8 @@ def server(session):
 
 @pytest.fixture(scope="module")
 def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    with served.chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

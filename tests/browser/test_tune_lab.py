@@ -1,16 +1,9 @@
 """The tuner in a cell of JupyterLab: it shows, its keys are its own, its theme is the Lab's."""
 
-import json
-import os
-import subprocess
-import sys
-import time
-import urllib.request
-
 import numpy as np
 import pytest
-from browser import tuned
-from browser.test_tune_browser import CHROMIUM, LOCAL, QUIET, needs_browser
+from browser import served, tuned
+from browser.served import LOCAL, needs_browser
 
 PORT = 8987
 CODE = """
@@ -24,53 +17,17 @@ tuner
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def notebook(*cells):
-    made = [
-        {"cell_type": "code", "id": f"c{i}", "metadata": {}, "execution_count": None, "outputs": [],
-         "source": code.strip()}
-        for i, code in enumerate(cells)
-    ]  # fmt: skip
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return {"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-
-
 @pytest.fixture
 def lab(tmp_path):
-    """JupyterLab with one notebook; gives its address."""
-    work = tmp_path / "work"
-    work.mkdir()
-    np.save(work / "picture.npy", tuned.disks(0)[0])
-    (work / "tune.ipynb").write_text(json.dumps(notebook(CODE, "len(tuner.picks(0))")))
-    env = {**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "HOME": str(tmp_path)}
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-            *(f"--ServerApp.port={PORT}", "--ServerApp.port_retries=0"),
-            *("--IdentityProvider.token=known", f"--ServerApp.root_dir={work}"),
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        ],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env, cwd=work,
-    )  # fmt: skip
-    url = f"http://127.0.0.1:{PORT}"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"{url}/api", timeout=2).close()
-            break
-        except OSError:
-            assert process.poll() is None, "JupyterLab ended"
-            time.sleep(0.3)
-    yield f"{url}/lab/tree/tune.ipynb?token=known"
-    process.terminate()
-    process.wait(30)
+    (tmp_path / "work").mkdir()
+    np.save(tmp_path / "work" / "picture.npy", tuned.disks(0)[0])
+    with served.lab(tmp_path, CODE, "len(tuner.picks(0))", port=PORT) as url:
+        yield url
 
 
 @needs_browser
 def test_the_tuner_works_in_a_cell_and_its_keys_do_not_reach_the_notebook(lab):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    with served.chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(60_000)
         requests = []

@@ -6,22 +6,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import focusnb as fn
 from focusnb import formats
-
-CHROMIUM = next(
-    (p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(p).exists()), None
-)
-QUIET = (
-    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update"
-    " --disable-sync --no-first-run"
-).split()
-LOCAL = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None, reason="chromium is not installed: apt install chromium"
-)
 
 PIXEL, DIAMETER, SIDE = 2.0, 120.0, 768  # Å, Å, pixels
 
