@@ -1,15 +1,13 @@
 """An image: one recorded exposure with everything made from it."""
 
 import json
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focusnb.errors import MissingProduct, UnknownName
-from focusnb.model import stale
+from focusnb.model import shown, stale
 from focusnb.model.values import Values
 
 if TYPE_CHECKING:
@@ -125,24 +123,10 @@ class Image:
 
     def _repr_html_(self) -> str:
         """Show its previews and what was measured, in a notebook."""
-        words, results = self.project.words, self.document["results"]
-        pictures, numbers = [], []
-        for word, value in results.items():
-            if word not in words or value is None:
-                continue
-            param = words[word]
-            if param.name.startswith("preview_") and Path(self[word]).is_file():
-                data = b64encode(Path(self[word]).read_bytes()).decode()
-                pictures.append(
-                    f'<img alt="{escape(param.label)}" title="{escape(param.label)}" height="200"'
-                    f' style="margin: 2px" src="data:image/png;base64,{data}">'
-                )
-            elif param.type in ("float", "int", "bool") and param.level == "normal":
-                unit = "" if param.unit == "1" else f" {param.unit}"
-                numbers.append(f"{escape(param.label)} <b>{escape(param.show(value) + unit)}</b>")
-        head = f"<b>{escape(self.name)}</b> ({self.key})"
-        error = f"<p>{escape(self.error)}</p>" if self.error else ""
-        return f"<div><p>{head}</p>{error}<p>{' · '.join(numbers)}</p>{''.join(pictures)}</div>"
+        return shown.image_html(self)
 
     def __repr__(self) -> str:
-        return f"<image {self.key} {self.name!r}>"
+        try:
+            return f"<image {self.key} {self.name!r}>"
+        except UnknownName:  # somebody has removed it
+            return f"<image {self.number}, which is no longer in {self.project.name!r}>"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from focusnb.errors import BadProject, BadValue, UnknownName
-from focusnb.model import groups, moves, settings, workflow
+from focusnb.model import groups, moves, settings, shown, workflow
 from focusnb.model.document import FLAGS, new_document, set_own, write_image_json
 from focusnb.model.expr import compile_selection, places
 from focusnb.model.group import TRASH, check_group
@@ -19,6 +19,7 @@ from focusnb.model.registry import Registry
 from focusnb.model.settings import Settings
 from focusnb.model.store import Store
 from focusnb.model.table import Row, Table, cells_of
+from focusnb.model.text import counted
 from focusnb.model.values import Values
 from focusnb.model.vocabulary import Vocabulary
 from focusnb.model.workspace import Workspace
@@ -395,8 +396,12 @@ class Project:
                     f"{word} has one value for the whole project; set it without naming images"
                 )
 
+    def _repr_html_(self) -> str:
+        """Show its groups and how far they are, in a notebook."""
+        return shown.project_html(self)
+
     def __repr__(self) -> str:
-        return f"<project {self.name!r}: {self.mode}, {len(self)} images>"
+        return f"<project {self.name!r}: {self.mode}, {counted(len(self), 'image')}>"
 
 
 def _stamps(folders: Iterable[Path]) -> Iterator[tuple[str, int]]:

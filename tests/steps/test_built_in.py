@@ -129,7 +129,7 @@ class TestWhatIsFound:
     def test_all_previews_are_drawn(self, whole):
         found, folder = whole
         previews = [found[w] for w in found if w.startswith("preview_")]
-        assert len(previews) == 7
+        assert len(previews) == 8
         assert all((folder / name).read_bytes()[:4] == b"\x89PNG" for name in previews)
         assert all((folder / name).stat().st_size < 100_000 for name in previews)
 
@@ -208,6 +208,7 @@ class TestOtherWays:
         )  # fmt: skip
         assert found["defocus"] == pytest.approx(TRUTH.exposure.defocus_u, abs=500)
         assert (found["preview_drift"], found["preview_thon"]) == (None, "previews/thon.png")
+        assert found["preview_before"] is None  # it would be the average once more
 
     def test_frames_that_were_aligned_before_are_summed_as_they_are(self, tmp_path, recorded_movie):
         outcome = perform(tmp_path, recorded_movie, UPSTREAM[:2], already_aligned=True)

@@ -8,11 +8,10 @@ import pytest
 from contracts.steps import perform, results
 from numpy.testing import assert_allclose
 
-from focusnb import pictures
 from focusnb.formats import motion_star
 from focusnb.formats.tiff import TiffStack
 from focusnb.kernels import motion as kernel
-from focusnb.steps.previews import patch_tracks
+from focusnb.pictures import previews
 
 LEFT_OUT = "1 of 9 patches move unlike the others and were left out"
 ROUGH = "the patches do not move as one smooth field; the whole frames are moved"
@@ -80,13 +79,13 @@ class TestTracks:
         self, told, monkeypatch, left, model
     ):
         drawn = {}
-        draw = pictures.drift
+        draw = previews.drift
 
         def drift(shifts, path, **how):
             drawn.update(how)
             return draw(shifts, path, **how)
 
-        monkeypatch.setattr(pictures, "drift", drift)
+        monkeypatch.setattr(previews, "drift", drift)
         used = ~np.isin(np.arange(9), left)
         outcome, _, tracks = told(used, ("prepare", "motion", "previews"), model=model)
         order = np.lexsort(tracks.centres.T[::-1])
@@ -99,7 +98,7 @@ class TestTracks:
     def test_a_file_without_patches_gives_none(self, told):
         outcome, _, _ = told()
         file = motion_star.read(Path(outcome.scratch) / "shifts.star")
-        assert patch_tracks(replace(file, local_shifts=None, left_out=None)) == {}
+        assert previews.patch_tracks(replace(file, local_shifts=None, left_out=None)) == {}
 
 
 @pytest.mark.parametrize("hot", [True, False])
