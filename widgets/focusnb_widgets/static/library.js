@@ -1,0 +1,374 @@
+// The library table: the page of a project's images, one row each.
+
+class Library {
+  constructor(model, root) {
+    Object.assign(this, { model, root });
+    root.library = this; // for tests
+    this.me = Math.random().toString(36).slice(2);
+    this.store = new LibraryStore();
+    this.filters = new Map(); // word → { text, test, problem }
+    this.heads = new Map();
+    this.specs = [];
+    this.widths = {};
+    this.lists = {};
+    this.view = { columns: [], widths: {}, sort: [] };
+    this.trash = "TRASH";
+    this.choice = new LibraryChoice(this);
+    this.dialogs = new LibraryDialogs(this);
+    this.wire = new Wire(model, root, {
+      library: (message) => this.begin(message),
+      columns: (message) => { this.sent = message.columns; },
+      view: (message) => this.arrange(message.view, message.by),
+      choices: (message) => chooseColumns(this, message.choices),
+      rows: (message, buffers) => this.take(message, buffers),
+      groups: (message) => this.tree.take(message.groups),
+      chosen: (message, buffers) => this.taken(message, buffers),
+      current: (message) => { if (message.by !== this.me) this.choice.look(message.current, { tell: false }); },
+      thumbs: (message, buffers) => this.thumbs.take(message.thumbs, buffers),
+      steps: (message) => this.dialogs.processWith(message.steps, message.workflow),
+      lists: (message) => { this.lists = message.lists; this.listsDrawn?.(); },
+      file: (message, buffers) => download(message.file, buffers[0]),
+      done: (message) => this.done(message),
+      problem: (message) => this.failed(message),
+    });
+    this.thumbs = new LibraryThumbs(this.wire);
+    this.tree = new LibraryTree(this);
+    this.build();
+  }
+
+  build() {
+    const { wire } = this;
+    const python = codeLine(this.model);
+    this.ends = [python.end];
+    this.count = h("span", { class: "fnb-counts", role: "status" });
+    this.expression = h("input", { type: "text", class: "fnb-expression", "aria-label": "Choose by a selection", autocomplete: "off", spellcheck: "false",
+      placeholder: "choose where… ctf_resolution < 5 and flag == 'none'", onkeydown: (event) => {
+        if (event.key !== "Enter") return;
+        event.preventDefault();
+        this.act("where", { text: this.expression.value }, false);
+      } });
+    this.wrong = h("p", { class: "fnb-problem", role: "alert", hidden: true });
+    const button = (label, act, hint, more = {}) => h("button", { type: "button", class: "fnb-choice", title: hint, onclick: act, ...more }, label);
+    const flags = FLAGS.map((flag) => button(flagMark(flag), () => this.act("flag", { flag }), `Flag ${flag} (key ${flag === "gold" ? "o" : flag[0]})`, { "aria-label": `Flag ${flag}` }));
+    this.buttons = {
+      undo: button("↶ Undo", () => this.act("undo"), "Nothing to undo", { disabled: true }),
+      move: button("Move to ▾", () => this.dialogs.moveMenu(this.buttons.move), "Move the chosen images to a group (m)", { "aria-haspopup": "menu" }),
+      trash: button("Trash", () => this.act("trash"), "Move the chosen images to the TRASH (t)"),
+      restore: button("Bring back", () => this.act("restore"), "Bring trashed images back to their groups (u)"),
+      pictures: button("Pictures", () => this.togglePictures(), "Show a column of small pictures", { "aria-pressed": "true" }),
+      more: button("More ▾", () => this.moreMenu(), "Lists, copies, files", { "aria-haspopup": "menu" }),
+    };
+    const b = this.buttons;
+    this.tools = h("div", { class: "fnb-bar-tools", role: "toolbar", "aria-label": "What to do with the chosen images" },
+      h("span", { class: "fnb-group" }, b.undo),
+      h("span", { class: "fnb-group", role: "group", "aria-label": "Flags" }, flags),
+      h("span", { class: "fnb-group" }, b.move, b.trash, b.restore),
+      h("span", { class: "fnb-group" }, button("Process…", () => this.dialogs.process(), "Process the chosen images with steps (x)"),
+        button("Comment…", () => this.dialogs.comment(), "Comment on the chosen images (c)"), b.more),
+      h("span", { class: "fnb-group" }, b.pictures, button("Columns…", () => wire.ask("columns"), "Choose and order the columns (k)")),
+      h("span", { class: "fnb-group" }, python.toggle, button("?", () => this.dialogs.help(), "Keys", { "aria-label": "Keys" })));
+    this.grid = h("div", { class: "fnb-grid-body" });
+    this.spoken = h("p", { class: "fnb-hidden", role: "status", "aria-live": "polite" }); // for those who hear the page
+    this.focusable = h("div", { class: "fnb-grid", tabindex: "0", role: "group", "aria-label": "Images; arrow keys walk through them, ? lists all keys" }, this.grid);
+    this.empty = h("div", { class: "fnb-empty fnb-grid-empty", hidden: true });
+    this.clear = button("Remove filters", () => this.clearFilters(), "Show all images of these groups again", { hidden: true });
+    const choosing = h("div", { class: "fnb-choosing" },
+      h("span", { class: "fnb-group" }, button("All", () => this.choice.all(), "Choose all that are shown (Ctrl+A)"), button("None", () => this.choice.none(), "Choose none (Ctrl+Shift+A)"),
+        button("Invert", () => this.choice.invert(), "Choose the others (Ctrl+I)")),
+      this.count, this.clear, this.expression);
+    this.waits = h("p", { class: "fnb-waits", role: "status", hidden: true });
+    wire.line.addEventListener("click", () => wire.tell(""));
+    this.root.append(this.tools, python.row, choosing, this.wrong, h("div", { class: "fnb-library-main" }, this.tree.root,
+      h("div", { class: "fnb-grid-frame" }, this.focusable, this.empty, this.spoken, wire.line, this.waits)));
+    this.root.addEventListener("keydown", (event) => tableKey(this, event));
+    this.grid.addEventListener("mousedown", (event) => this.choice.press(event));
+    this.grid.addEventListener("dblclick", (event) => {
+      const row = event.target.closest(".ag-row[row-id]");
+      if (row && !event.target.closest(".fnb-tick-cell")) wire.ask("open", { what: "view", image: Number(row.getAttribute("row-id")) });
+    });
+    this.ends.push(follow(this.model, ["undoable"], () => this.tellUndo()));
+    this.ends.push(follow(this.model, ["height"], () => this.root.style.setProperty("--fnb-library-height", this.model.get("height"))));
+  }
+
+  // -- what comes from the kernel -----------------------------------------------------------------
+
+  begin(message) {
+    this.trash = message.trash;
+    this.project = message.library;
+    this.specs = message.columns;
+    this.view = message.view;
+    this.widths = { ...message.view.widths };
+    if (this.api) this.api.setGridOption("columnDefs", columnDefs(this));
+    else this.api = gridOf(this, this.grid);
+    this.fitRows();
+  }
+
+  take(message, buffers) {
+    const found = this.store.put(message.rows, buffers, message.gone, message.whole);
+    for (const row of found.changed) this.thumbs.old.add(row.id);
+    const hold = this.held();
+    this.api.applyTransaction({ add: found.added, update: found.changed, remove: found.removed });
+    hold();
+    if (found.changed.length) {
+      const rows = found.changed.length > 500 ? undefined : found.changed.map((row) => this.choice.node(row.id)).filter(Boolean);
+      this.api.refreshCells({ rowNodes: rows, force: true });
+    }
+    for (const row of found.removed) {
+      this.choice.set.delete(row.id);
+      this.thumbs.drop(row.id);
+    }
+    this.heard = true;
+    if (message.whole) (globalThis.requestIdleCallback ?? setTimeout)(() => this.store.warm(this.specs));
+    this.choice.mark();
+    this.root.dataset.rows = String(this.store.size);
+  }
+
+  /** Rows come and go above: what somebody looks at stays where it is. At the very top, new rows are seen. */
+  held() {
+    const view = this.grid.querySelector(".ag-grid-viewport");
+    const top = view?.scrollTop ?? 0;
+    const place = Math.floor(top / this.rowHeight);
+    const id = top > 0 ? this.choice.idAt(place) : 0;
+    return () => {
+      const now = this.choice.placeOf(id);
+      if (now >= 0 && now !== place) view.scrollTop = top + (now - place) * this.rowHeight;
+    };
+  }
+
+  taken(message, buffers) {
+    this.expression.classList.toggle("fnb-holds", Boolean(message.expression));
+    if (message.expression && document.activeElement !== this.expression) this.expression.value = message.expression;
+    if (message.by !== this.me) this.choice.take(typed(Int32Array, buffers[0]));
+  }
+
+  done(message) {
+    this.busy("");
+    if (message.of === "where") this.wrongSelection("");
+    if (this.leaving && ["trash", "move", "restore"].includes(message.of)) {
+      const gone = [...this.choice.set].every((id) => this.choice.placeOf(id) < 0);
+      if (gone && this.choice.set.size) this.choice.goOn(this.leaving.at);
+    }
+    this.leaving = null;
+    return false;
+  }
+
+  failed(message) {
+    this.busy("");
+    this.leaving = null;
+    if (message.of !== "where") return false;
+    this.wrongSelection(message.problem);
+    return true;
+  }
+
+  wrongSelection(text) {
+    this.wrong.textContent = text;
+    this.wrong.hidden = !text;
+    this.expression.toggleAttribute("aria-invalid", Boolean(text));
+    if (text) this.expression.setAttribute("aria-invalid", "true");
+  }
+
+  // -- what people do -----------------------------------------------------------------------------
+
+  /** Ask the kernel for an action on the chosen images. */
+  act(name, more = {}, onChosen = name !== "undo", buffers = []) {
+    if (onChosen && !this.dialogs.some()) return;
+    this.choice.flush();
+    this.leaving = ["trash", "move", "restore"].includes(name) ? { at: this.choice.firstPlace } : null;
+    if (onChosen && (this.choice.set.size > 50 || name === "copy")) this.busy(`Working on ${number(this.choice.set.size)} images…`);
+    this.wire.ask(name, more, buffers);
+  }
+
+  busy(text) {
+    clearTimeout(this.waiting);
+    if (text) this.waiting = setTimeout(() => { this.waits.textContent = text; this.waits.hidden = false; }, 250);
+    else this.waits.hidden = true;
+  }
+
+  focus() { this.focusable.focus({ preventScroll: true }); }
+
+  moreMenu() {
+    this.dialogs.menu(this.buttons.more, [
+      ["Lists of images…", () => this.dialogs.lists(), "Keep the chosen images by name, choose them again"],
+      ["Copy to another project…", () => this.dialogs.copy()],
+      ["Save this view as CSV", () => this.saveCsv(), "The shown columns and rows, in their order"],
+    ]);
+  }
+
+  saveCsv() {
+    clearTimeout(this.sendingView);
+    this.sendView();
+    this.wire.ask("csv", {}, [Int32Array.from(this.choice.shownIds()).buffer]);
+  }
+
+  tellUndo() {
+    const [title] = this.model.get("undoable");
+    this.buttons.undo.disabled = !title;
+    this.buttons.undo.title = title ? `Undo: ${title} (Ctrl+Z)` : "Nothing to undo";
+  }
+
+  scrollBy(pixels) { this.grid.querySelector(".ag-grid-viewport")?.scrollBy({ left: pixels }); }
+
+  headMenu(spec, event) {
+    const at = { left: event.clientX, bottom: event.clientY };
+    this.dialogs.menu({ getBoundingClientRect: () => at }, [
+      [`Hide ${spec.title}`, () => this.setColumns(this.specs.filter((one) => one.word !== spec.word))],
+      ["Choose columns…", () => this.wire.ask("columns")],
+    ]);
+  }
+
+  /** Tell the image that is looked at. */
+  speak(id) {
+    const i = this.store.index.get(id);
+    const flag = i === undefined ? "" : this.store.text("flag", i);
+    this.spoken.textContent = i === undefined ? "" : [this.store.text("name", i), this.store.text("group", i), this.store.quality(i) === "bad" ? "not good" : "",
+      flag === "none" ? "" : `flag ${flag}`].filter(Boolean).join(", ");
+  }
+
+  // -- columns, filters ---------------------------------------------------------------------------
+
+  setColumns(specs) {
+    this.specs = specs;
+    for (const word of [...this.filters.keys()]) if (!specs.some((spec) => spec.word === word)) this.filters.delete(word);
+    this.sortsNow();
+    this.api.setGridOption("columnDefs", columnDefs(this));
+    this.fitRows();
+    this.filtered();
+    this.arranged();
+  }
+
+  togglePictures() {
+    const has = this.specs.some((spec) => spec.kind === "thumb");
+    const thumb = { word: "thumb", title: "Picture", kind: "thumb", help: "A small picture of the average.", unit: "", subject: "image", filled: true };
+    this.setColumns(has ? this.specs.filter((spec) => spec.kind !== "thumb") : [thumb, ...this.specs]);
+  }
+
+  fitRows() {
+    const pictures = this.specs.some((spec) => spec.kind === "thumb");
+    this.rowHeight = pictures ? ROW_HEIGHT_PICTURES : ROW_HEIGHT;
+    this.buttons.pictures.setAttribute("aria-pressed", String(pictures));
+    this.api.setGridOption("rowHeight", this.rowHeight);
+    this.api.resetRowHeights();
+  }
+
+  sortsNow() { this.view = { ...this.view, sort: viewOf(this).sort }; }
+
+  /** Somebody has moved, resized or sorted columns. */
+  arranged() {
+    this.view = viewOf(this);
+    this.specs = this.view.columns.map((word) => this.specs.find((spec) => spec.word === word)).filter(Boolean);
+    clearTimeout(this.sendingView);
+    this.sendingView = setTimeout(() => this.sendView(), 250);
+  }
+
+  sendView() {
+    const { view } = this;
+    if (JSON.stringify(view) === this.sentView) return;
+    this.sentView = JSON.stringify(view);
+    this.wire.ask("view", { view, by: this.me });
+  }
+
+  /** The kernel tells how the columns are arranged. */
+  arrange(view, by) {
+    if (by === this.me) return;
+    this.view = view;
+    this.widths = { ...view.widths };
+    const known = new Map([...this.specs, ...(this.sent ?? [])].map((spec) => [spec.word, spec]));
+    this.specs = view.columns.map((word) => known.get(word)).filter(Boolean);
+    this.arranging = true;
+    this.api.setGridOption("columnDefs", columnDefs(this));
+    this.api.applyColumnState({ state: view.sort.map(([colId, sort], sortIndex) => ({ colId, sort, sortIndex })), defaultState: { sort: null } });
+    this.arranging = false;
+    this.fitRows();
+  }
+
+  setFilter(word, text, head) {
+    const spec = this.specs.find((one) => one.word === word);
+    let [test, problem] = [null, ""];
+    try { test = filterOf(spec, text); } catch (error) { problem = error.message; }
+    if (problem) test = this.filters.get(word)?.test ?? null; // what was understood last goes on
+    if (text.trim()) this.filters.set(word, { text, test, problem });
+    else this.filters.delete(word);
+    head.tell(problem);
+    if (!problem) this.filtered();
+  }
+
+  passes(i) {
+    if (!this.tree.passes(this.store.text("group", i))) return false;
+    for (const { test } of this.filters.values()) if (test && !test(this.store, i)) return false;
+    return true;
+  }
+
+  filtered() {
+    if (!this.api) return;
+    this.api.onFilterChanged();
+    this.choice.mark();
+  }
+
+  clearFilters() {
+    this.filters.clear();
+    for (const head of this.heads.values()) {
+      head.filter.value = "";
+      head.tell("");
+    }
+    this.filtered();
+    this.focus();
+  }
+
+  leaveField(field) {
+    if (!field.matches(".fnb-filter") || !field.value) return;
+    field.value = "";
+    field.dispatchEvent(new Event("input"));
+  }
+
+  /** Say how many are chosen, shown, there; and why nothing is shown. */
+  counted() {
+    if (!this.api) return;
+    const shown = this.api.getDisplayedRowCount();
+    const { size } = this.choice.set;
+    let hidden = 0;
+    if (size && size <= 5000) for (const id of this.choice.set) if (this.choice.placeOf(id) < 0) hidden += 1;
+    const text = `${number(size)} chosen${hidden ? ` (${number(hidden)} not shown)` : ""} of ${number(shown)} shown of ${number(this.store.size)}`;
+    if (this.count.textContent !== text) this.count.textContent = text;
+    this.clear.hidden = !this.filters.size;
+    const why = shown || !this.heard ? null : this.whyEmpty();
+    this.empty.hidden = !why;
+    if (why) this.empty.replaceChildren(...why);
+  }
+
+  whyEmpty() {
+    if (!this.store.size) {
+      return [h("p", {}, "This project has no images yet."), h("p", { class: "fnb-muted" }, "Import movies in the Import tab, with ",
+        h("code", {}, `focusnb import ${this.project} FILE…`), ", or in Python with ", h("code", {}, 'project.add(["movie.tif"])'), ". They appear here as they come in.")];
+    }
+    if (this.filters.size) return [h("p", {}, "No image fits the filters."), h("button", { type: "button", class: "fnb-button", onclick: () => this.clearFilters() }, "Remove filters")];
+    if (this.tree.chosen.size) return [h("p", {}, `There is no image in ${this.tree.title}.`)];
+    return [h("p", {}, `All images are in the ${this.trash}.`)];
+  }
+
+  end() {
+    clearTimeout(this.sendingView);
+    clearTimeout(this.choice.sending);
+    this.ends.forEach((end) => end());
+    this.thumbs.end();
+    this.wire.end();
+    this.api?.destroy();
+  }
+}
+
+/** Give a file to the browser's downloads. */
+function download(name, view) {
+  const url = URL.createObjectURL(new Blob([typed(Uint8Array, view)], { type: "text/plain;charset=utf-8" }));
+  const link = h("a", { href: url, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
+
+function render({ model, el }) {
+  el.classList.add("fnb", "fnb-part", "fnb-library");
+  el.dataset.lmSuppressShortcuts = "true";
+  const library = new Library(model, el);
+  library.wire.ready();
+  return () => library.end();
+}
+
+export default { render };
