@@ -31,6 +31,7 @@ def new_document(name: str, group: str) -> dict[str, Any]:
         "originals": {},
         "error": None,
         "former": "",
+        "rules": {},
     }
 
 

@@ -124,7 +124,7 @@ def test_a_page_without_bokehjs_gets_it_from_the_kernel(monkeypatch):
     plots = SeriesPlots()
     sent = []
     monkeypatch.setattr(plots, "send", lambda content, buffers: sent.append((content, buffers)))
-    plots._answer(plots, {"bokehjs": True}, [])
+    plots._handle_custom_msg({"bokehjs": True}, [])
     ((content, (script,)),) = sent
     assert content == {"bokehjs": True}
     assert b"Bokeh" in script[:4000]

@@ -1,12 +1,12 @@
 """Time series as a widget: columns of numbers, drawn by BokehJS in the browser."""
 
-from pathlib import Path
 from typing import Any
 
 import anywidget
 import numpy as np
 from traitlets import Bytes, Dict, Float, List, Unicode
 
+from focusnb_widgets import bokehjs
 from focusnb_widgets.source import module
 
 # What is plotted: word, label, unit, factor to that unit, digits, words of the good limits below and above.
@@ -28,7 +28,7 @@ class SeriesPlots(anywidget.AnyWidget):
     hours: the range that is shown, None for all.
     """
 
-    _esm = module("plots.js")
+    _esm = module("bokeh.js", "plots.js")
     figure = Unicode().tag(sync=True)
     words = List(Dict()).tag(sync=True)
     columns = Dict(value_trait=Bytes()).tag(sync=True)
@@ -37,7 +37,7 @@ class SeriesPlots(anywidget.AnyWidget):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(figure=figure(), words=words({}), **kwargs)
-        self.on_msg(self._answer)
+        self.on_msg(bokehjs.answer)
 
     def show(self, series: dict[str, Any], limits: dict[str, float | None], offset: float) -> None:
         """Show the arrays of a feed's series.json.
@@ -50,14 +50,6 @@ class SeriesPlots(anywidget.AnyWidget):
             self.facts = {"names": series["name"], "offset": offset, "every": series["every"]}
             self.words = words(limits)
             self.columns = columns
-
-    def _answer(self, _: Any, message: dict[str, Any], __: Any) -> None:
-        """Send BokehJS to a page that has none, as in JupyterLab."""
-        if "bokehjs" in message:
-            import bokeh
-
-            path = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js"
-            self.send({"bokehjs": True}, [path.read_bytes()])
 
 
 def packed(numbers: list[float | None]) -> bytes:

@@ -6,22 +6,6 @@ const SCHEMES = {
   dark: { ink: "#e8ecf0", muted: "#97a3af", grid: "#2c343d", good: "#3bc9db", bad: "#ff922b", limit: "#66727e" },
 };
 
-/** BokehJS: the page's own, else the kernel sends it, so that nothing comes from outside. */
-function bokehjs(model) {
-  if (globalThis.Bokeh?.require) return Promise.resolve();
-  globalThis.focusnbBokeh ??= new Promise((resolve, reject) => {
-    const listen = (message, buffers) => {
-      if (message.bokehjs === undefined) return;
-      model.off("msg:custom", listen);
-      const url = URL.createObjectURL(new Blob([buffers[0]], { type: "text/javascript" }));
-      document.head.append(h("script", { src: url, onload: resolve, onerror: reject }));
-    };
-    model.on("msg:custom", listen);
-    model.send({ bokehjs: true });
-  });
-  return globalThis.focusnbBokeh;
-}
-
 function numbers(view) {
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
   return new Float64Array(bytes.buffer);

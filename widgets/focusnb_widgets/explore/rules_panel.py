@@ -1,0 +1,248 @@
+"""The list of rules: what they would do, what they did, and how it is taken back."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from traitlets import Unicode
+
+from focusnb.model import ruled
+from focusnb.model.group import TRASH
+from focusnb.model.rules import COLOURS, COMPARISONS, Rule, condition, simple
+from focusnb.model.text import counted
+from focusnb_widgets.desk import WRONG
+from focusnb_widgets.explore.numbers import TIME, choices
+from focusnb_widgets.part import Part
+from focusnb_widgets.source import module, style
+
+REST = 8.0  # times as long as counting took passes until it is done again
+LINES = 60  # of the log
+
+Message = Mapping[str, Any]
+
+
+class RulesPanel(Part):
+    """The rules of a project: switch, condition, action, what they would change and what they did.
+
+    ::
+
+        panel = RulesPanel(project)        # a project, or a Desk that other widgets share
+
+    In Python the same is done by `project.rules`, `project.apply_rules` and `project.undo_rule`.
+    """
+
+    _esm = module("part.js", "rules_form.js", "rules.js")
+    _css = style("page.css", "parts.css", "explore.css", "rules.css")
+    line = Unicode("").tag(sync=True)
+
+    def __init__(self, desk: Any) -> None:
+        super().__init__(desk)
+        self._shown = False
+        self._told: dict[str, Any] = {}
+        self._counts: dict[str, Any] = {}
+        self._due = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._again = False
+        self.line = self.desk.line
+        self.desk.observe(lambda change: self.set_trait("line", change["new"]), "line")
+        self.desk.observe(lambda _: self._soon(), "revision")
+
+    # -- what the page asks ---------------------------------------------------------------------
+
+    def do_ready(self, message: Message, buffers: Sequence[Any]) -> None:
+        """Send everything."""
+        self._shown, self._told, self._counts = True, {}, {}
+        self._soon()
+
+    def do_save(self, message: Message, buffers: Sequence[Any]) -> str:
+        """Add a rule, or change the one that is named `old`."""
+        name, old = str(message.get("name", "")).strip(), message.get("old")
+        text = self._condition(message)
+        action, _, target = str(message["does"]).partition(":")
+        does = {action: target}
+        told = f"condition={text!r}, {action}={target!r}"
+        if old:
+            self.project.rules.change(old, condition=text, **does)
+            self.desk.line = f"project.rules.change({old!r}, {told})"
+            said = f"rule {old!r} changed"
+        else:
+            name = name or text[:80]
+            self.project.rules.add(name, text, **does)
+            self.desk.line = f"project.rules.add({name!r}, {text!r}, {action}={target!r})"
+            said = f"rule {name!r} added; it is off until you switch it on"
+        self.desk.look()
+        return said
+
+    def do_switch(self, message: Message, buffers: Sequence[Any]) -> str:
+        """Switch a rule on or off."""
+        name, on = message["name"], bool(message["on"])
+        self.project.rules.switch(name, on)
+        self.desk.line = f"project.rules.switch({name!r}" + (")" if on else ", False)")
+        self.desk.look()
+        if not on:
+            return f"rule {name!r} is off; what it did stays"
+        return f"rule {name!r} is on: live sessions apply it to images that come from now"
+
+    def do_apply(self, message: Message, buffers: Sequence[Any]) -> str:
+        """Apply one rule now, or all that are on."""
+        names = [message["name"]] if message.get("name") else []
+        applied = self.project.apply_rules(*names)
+        self.desk.line = f"project.apply_rules({', '.join(map(repr, names))})"
+        self.desk.look()
+        return str(applied)
+
+    def do_undo_rule(self, message: Message, buffers: Sequence[Any]) -> str:
+        """Bring back what a rule changed."""
+        undone = self.project.undo_rule(message["name"])
+        self.desk.line = f"project.undo_rule({message['name']!r})"
+        self.desk.look()
+        return str(undone)
+
+    def do_again(self, message: Message, buffers: Sequence[Any]) -> str:
+        """Let a rule act again on what was brought back from it."""
+        name = message["name"]
+        count = self.project.rules.allow_again(name)
+        self.desk.line = f"project.rules.allow_again({name!r})"
+        self.desk.look()
+        return f"rule {name!r} may act again on {counted(count, 'image')}"
+
+    def do_remove(self, message: Message, buffers: Sequence[Any]) -> str:
+        """Remove a rule from the list."""
+        name = message["name"]
+        self.project.rules.remove(name)
+        self.desk.line = f"project.rules.remove({name!r})"
+        self.desk.look()
+        return f"rule {name!r} removed; what it did stays"
+
+    def do_choose(self, message: Message, buffers: Sequence[Any]) -> str:
+        """Choose the images that a rule would change now."""
+        name = message["name"]
+        chosen = self.project.rules.would(name)
+        self.desk.select(chosen)
+        self.desk.line = f"desk.select(project.rules.would({name!r}))"
+        return f"{counted(len(chosen), 'image')} chosen"
+
+    def do_check(self, message: Message, buffers: Sequence[Any]) -> None:
+        """Tell what a condition that is being written would do."""
+        told: dict[str, Any] = {"checked": message.get("number"), "problem": "", "condition": ""}
+        try:
+            told["condition"] = self._condition(message)
+            action, _, target = str(message["does"]).partition(":")
+            key = "flag" if action == "flag" else "group"
+            rule = Rule(str(message.get("old") or ""), told["condition"], **{key: target})
+            rows = self.project.rows()
+            would = ruled.would(self.project, self.project.rules, rule, rows)
+            told["text"] = f"would change {len(would)} of {len(rows)} now"
+        except WRONG as error:
+            told["problem"] = str(error)
+        self.send(told)
+
+    # -- what the page is told ------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Tell the page the list, and what each rule would change."""
+        for _ in self._tell():
+            pass
+
+    def _tell(self) -> Iterator[None]:
+        """Tell the list at once, then what takes a while, rule by rule."""
+        began = time.monotonic()
+        try:
+            rows = self.project.rows()
+            rules = list(self.project.rules)
+            told = {
+                "rules": [self._rule(rule) for rule in rules],
+                "offered": [self._short(rule) for rule in self.project.rules.offered],
+                "words": self._words(rows),
+                "groups": sorted({*self.project.groups, TRASH}),
+                "colours": list(COLOURS),
+                "comparisons": list(COMPARISONS),
+                "log": self.project.rules.log(LINES),
+            }
+            if told != self._told:
+                self._told = told
+                self.send(told)
+                self._counts = {}
+            for rule in rules:
+                yield
+                counts = self._would(rule, rows)
+                if self._counts.get(rule.name) != counts:
+                    self._counts[rule.name] = counts
+                    self.send({"would": rule.name, **counts})
+        except WRONG as error:
+            self.tell_problem("refresh", error)
+        self._due = time.monotonic() + REST * (time.monotonic() - began)
+
+    def _would(self, rule: Rule, rows: Sequence[Any]) -> dict[str, Any]:
+        try:
+            found = ruled.would(self.project, self.project.rules, rule, rows)
+        except WRONG as error:
+            return {"count": 0, "of": len(rows), "wrong": str(error)}
+        return {"count": len(found), "of": len(rows), "wrong": ""}
+
+    def _rule(self, rule: Rule) -> dict[str, Any]:
+        rules = self.project.rules
+        return {
+            **self._short(rule),
+            "on": rule.on,
+            "problem": rules.problem(rule.name),
+            **rules.counts(rule.name),
+        }
+
+    def _short(self, rule: Rule) -> dict[str, Any]:
+        parts = simple(rule.condition)
+        return {
+            "name": rule.name,
+            "condition": rule.condition,
+            "does": f"flag:{rule.flag}" if rule.flag else f"move:{rule.group}",
+            "parts": list(parts) if parts else None,
+        }
+
+    def _words(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        """Give the words of the choosers: numbers, yes or no, and what an image is called."""
+        told = [word for word in choices(self.project, rows) if word["word"] != TIME]
+        used = set().union(*(row.cells for row in rows)) if rows else set()
+        told += [
+            {"word": word, "label": param.label, "unit": "", "factor": 1.0, "kind": "bool"}
+            for word, param in self.project.words.items()
+            if param.type == "bool" and param.made and word in used
+        ]
+        told += [
+            {"word": "good", "label": "Good", "unit": "", "factor": 1.0, "kind": "bool"},
+            {"word": "group", "label": "Group", "unit": "", "factor": 1.0, "kind": "text"},
+            {"word": "name", "label": "Name", "unit": "", "factor": 1.0, "kind": "text"},
+        ]
+        return told
+
+    def _condition(self, message: Message) -> str:
+        """Give the condition that a page asks for: written, or made of its parts."""
+        if "condition" in message:
+            return str(message["condition"]).strip()
+        word, sign, value = (message[key] for key in ("word", "comparison", "value"))
+        if word == "good":
+            return f"good {sign} {value in (True, 'True', 'true', 'yes')}"
+        return condition(self.project.words, word, sign, value)
+
+    def _soon(self) -> None:
+        """Look at the project, at once or when the last look is a while ago."""
+        if not self._shown:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.refresh()
+            return
+        self._again = True
+        if self._task is None or self._task.done():
+            self._task = loop.create_task(self._work())
+
+    async def _work(self) -> None:
+        while self._again:
+            await asyncio.sleep(max(0.02, min(20.0, self._due - time.monotonic())))
+            self._again = False
+            for _ in self._tell():
+                await asyncio.sleep(0)
+
+    def __repr__(self) -> str:
+        return f"<rules of {self.project!r}>\n{self.project.rules!r}"
