@@ -139,7 +139,7 @@ def _doctor(args: argparse.Namespace) -> int:
     told = _values(args)
     wanted = programs.programs(registry)
     for program, found in zip(wanted, programs.all_started(wanted, told), strict=True):
-        needed = "" if found.place else f"; only {', '.join(program.steps)} needs it"
+        needed = "" if found.place else f"; needed by {', '.join(program.steps)}"
         version = f"version {found.version}" if found.version else ""
         rows.append(
             (program.name, str(found.place or "missing"), (found.problem or version) + needed)

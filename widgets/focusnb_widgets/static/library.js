@@ -60,7 +60,7 @@ class Library {
     };
     const b = this.buttons;
     this.tools = h("div", { class: "fnb-bar-tools", role: "toolbar", "aria-label": "What to do with the chosen images" },
-      h("span", { class: "fnb-group" }, b.undo),
+      h("span", { class: "fnb-group fnb-undo" }, b.undo),
       h("span", { class: "fnb-group", role: "group", "aria-label": "Flags" }, flags),
       h("span", { class: "fnb-group" }, b.move, b.trash, b.restore),
       h("span", { class: "fnb-group" }, button("Process…", () => this.dialogs.process(), "Process the chosen images with steps (x)"),

@@ -100,7 +100,7 @@ function codeLine(model, trait = "line") {
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   } }, "Copy");
   const row = h("div", { class: "fnb-code-row", hidden: true }, code, button);
-  const toggle = h("button", { type: "button", class: "fnb-choice", "aria-pressed": "false", title: "Show the last action in Python",
+  const toggle = h("button", { type: "button", class: "fnb-choice fnb-code-toggle", "aria-pressed": "false", title: "Show the last action in Python",
     onclick: () => {
       row.hidden = !row.hidden;
       toggle.setAttribute("aria-pressed", String(!row.hidden));
