@@ -5,6 +5,7 @@ it in `export` and `monitor`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,17 @@ class Project(model.Project):
         """
         return list(self.bring(files, **how).images)
 
-    def bring(self, files: str | Path | Iterable[str | Path], **how: Any) -> Any:
-        """Import files as `add` does; tell also which were known already, and which were refused."""
+    def bring(
+        self,
+        files: str | Path | Iterable[str | Path],
+        *,
+        on_progress: Callable[[float, str], None] | None = None,
+        **how: Any,
+    ) -> Any:
+        """Import files as `add` does; tell also which were known already, and which were refused.
+
+        on_progress: gets the fraction done and the name of the file that is brought in next.
+        """
         from focusnb.batch import intake, recording
 
         options = {
@@ -43,7 +53,7 @@ class Project(model.Project):
             for k in ("gain", "defects", "group", "how", "delete_originals")
             if k in how
         }
-        added = intake.add(self, files, values=how, **options)
+        added = intake.add(self, files, values=how, report=on_progress, **options)
         ready = {image.id: image for image in added.ready}
         in_order = self.store.rows("select id from image order by recorded, id") if ready else []
         for row in in_order:
@@ -132,11 +142,77 @@ class Project(model.Project):
 
         return Queue(self)
 
+    @cached_property
+    def rules(self) -> Any:
+        """The rules that flag images or move them to a group; see `focusnb.model.rules.Rules`."""
+        from focusnb.model.rules import Rules
+
+        return Rules(self)
+
+    def apply_rules(self, *names: str) -> Any:
+        """Apply the rules that are on, or those named, to all images; tell what changed.
+
+        Each rule acts on an image once, and not where people decided otherwise; `undo_rule` takes
+        it back.
+        """
+        return self.rules.apply(*names)
+
+    def undo_rule(self, name: str) -> Any:
+        """Bring back what a rule changed, where nobody else changed it since; tell what was left."""
+        return self.rules.undo(name)
+
     def watch(self, folder: str | Path, **options: Any) -> None:
         """Store a folder to be watched; `focusnb run` imports what appears in it."""
         from focusnb.batch import watch
 
         watch.store(self, Path(folder), **options)
+
+    def forget_watch(self, folder: str | Path) -> bool:
+        """Watch a folder no longer; its images stay. False if it was not watched."""
+        from focusnb.batch import watch
+
+        return watch.forget(self, folder)
+
+    @property
+    def watches(self) -> list[Any]:
+        """The watched folders, with what became of their files."""
+        from focusnb.batch.watched import watched
+
+        return watched(self)
+
+    def look_again(self, folder: str | Path, *, everything: bool = False) -> int:
+        """Have the refused files of a watched folder tried again, or all; give how many they are."""
+        from focusnb.batch import watched
+
+        return watched.look_again(self, folder, everything=everything)
+
+    def preview(self, files: str | Path | Iterable[str | Path], **options: Any) -> Any:
+        """Tell which files an import would take, and what the first one tells about itself."""
+        from focusnb.batch.preview import preview
+
+        return preview(self, files, **options)
+
+    @property
+    def running(self) -> Any:
+        """Who works on the project now: the live session and the dispatcher."""
+        from focusnb.batch import running
+
+        return running.running(self)
+
+    def start(self, *, wait: float = 30.0) -> None:
+        """Start the live session, `focusnb run`, as a process that stays when this one ends.
+
+        wait: seconds in which it must have begun. Raises QueueError when one runs already.
+        """
+        from focusnb.batch import running
+
+        running.start(self, wait=wait)
+
+    def stop(self, *, now: bool = False, wait: float = 0.0) -> None:
+        """Ask the live session to end, after what runs; now: what runs goes back to the queue."""
+        from focusnb.batch import running
+
+        running.stop(self, now=now, wait=wait)
 
     def run(
         self,

@@ -66,6 +66,7 @@ class Dispatcher:
         self.holder = str(self.lease.holder)
         self.threads = threads
         self.stop = threading.Event()
+        self.finishing = threading.Event()  # nothing more begins, what runs may end
         self._make_workers = make_workers
         self._stay = stay
         self._flights: dict[int, Flight] = {}
@@ -101,9 +102,12 @@ class Dispatcher:
         logger.info("%s runs %d batches at a time", self.holder, self._workers.slots)
         while not self.stop.is_set():
             self._fill()
-            if not self._flights and not self._stay() and self.lease.release_if_idle():
+            if not self._flights and (self.finishing.is_set() or self._may_leave()):
                 return
             self._reap(TICK)
+
+    def _may_leave(self) -> bool:
+        return not self._stay() and self.lease.release_if_idle()
 
     def _recover(self) -> None:
         for batch in self.queue.recover():
@@ -113,8 +117,9 @@ class Dispatcher:
 
     def _fill(self) -> None:
         slots = self._workers.slots
-        while len(self._flights) < slots and not self.stop.is_set():
-            if self._is_hindered():
+        while len(self._flights) < slots:
+            self._obey()
+            if self._ends or self._is_hindered():
                 return
             busy = {flight.processor for flight in self._flights.values()}
             free = [n for n in range(slots + len(busy)) if n not in busy]
@@ -122,6 +127,10 @@ class Dispatcher:
             if row is None:
                 return
             self._launch(row, free)
+
+    @property
+    def _ends(self) -> bool:
+        return self.stop.is_set() or self.finishing.is_set()
 
     def _is_hindered(self) -> bool:
         """Tell whether every batch would fail now: a file of values is broken, the disk is full.
@@ -245,6 +254,7 @@ class Dispatcher:
         turns = 0
         while not self._over.wait(BEAT / 10):
             try:
+                self._obey()
                 self._watch_cancelling()
                 if turns % 10 == 0:
                     self._care()
@@ -262,6 +272,16 @@ class Dispatcher:
         for batch in self.queue.recover(mine=self.holder):
             logger.warning("batch %d waits again: its importer is gone", batch)
         moves.finish(self.project)
+
+    def _obey(self) -> None:
+        """Look whether somebody has asked this dispatcher to end."""
+        asked = self.lease.asked()
+        if asked and not self._ends:
+            logger.info("asked to end: %s", asked)
+        if asked == "finish":
+            self.finishing.set()
+        elif asked:
+            self.stop.set()
 
     def _watch_cancelling(self) -> None:
         if self.stop.is_set():

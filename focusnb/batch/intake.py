@@ -135,12 +135,7 @@ class Intake:
         if self.group is not None:
             check_group(self.group)
         self.words = words
-        try:
-            self.part = re.compile(str(words["group_part"]))
-        except re.error as error:
-            raise BadValue(
-                f"group_part = {words['group_part']!r} is no regular expression: {error}"
-            ) from None
+        self.part = part_of(words)
         self.given = project.words.read(options.values or {}, "the import")
         self.references: dict[str, str] = {
             word: references.keep(project, Path(file), word)
@@ -201,7 +196,7 @@ class Intake:
             if known is None:
                 facts = told.gather(box.file, source.name, mdoc, project.words)
                 box.make_average(facts, kind.role)
-                group = self.group or self._group_of(name)
+                group = self.group or group_of(name, self.part, str(self.words["default_group"]))
                 own = self._references(group, source.parent, facts, kind.role)
                 with project.store.transaction() as connection:
                     # Another program may have brought in the same file while this one looked at it.
@@ -310,13 +305,6 @@ class Intake:
                 )
                 best = max(best or (False, 0), (near, int(row["id"])))
         return best[1] if best else None
-
-    def _group_of(self, name: str) -> str:
-        default = str(self.words["default_group"])
-        match = self.part.search(name) if self.part.pattern else None
-        part = match.group(1 if self.part.groups else 0) if match else ""
-        tame = re.sub(r"[^\w.+-]", "_", part or "").strip(".+-")[:100]
-        return tame if is_group(tame) and tame != TRASH else default
 
     def _write(
         self,
@@ -434,6 +422,24 @@ class Intake:
             if word not in locked:
                 values[word], origins[word] = value, facts.origins[word]
         document["notes"] += [note for note in facts.notes if note not in document["notes"]]
+
+
+def part_of(words: Mapping[str, Any]) -> re.Pattern[str]:
+    """Give group_part as a pattern; raises BadValue when it is none."""
+    try:
+        return re.compile(str(words["group_part"]))
+    except re.error as error:
+        raise BadValue(
+            f"group_part = {words['group_part']!r} is no regular expression: {error}"
+        ) from None
+
+
+def group_of(name: str, part: re.Pattern[str], default: str) -> str:
+    """Give the group that a file's name tells."""
+    match = part.search(name) if part.pattern else None
+    told = match.group(1 if part.groups else 0) if match else ""
+    tame = re.sub(r"[^\w.+-]", "_", told or "").strip(".+-")[:100]
+    return tame if is_group(tame) and tame != TRASH else default
 
 
 def recover(project: Project) -> list[str]:

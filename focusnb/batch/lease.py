@@ -13,6 +13,7 @@ from focusnb.batch.sql import query
 from focusnb.model.store import Store
 
 NAME = "dispatch"
+SESSION = "session"  # the lease of the live session, which imports
 # Seconds without a heartbeat after which another computer may take the lease over.
 STALE = 60.0
 # A start time is known to a clock tick; a pid is not given out again within this many seconds.
@@ -21,7 +22,10 @@ SAME_START = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process that runs batches, written as KIND:HOST:PID:BEGUN. KIND is dispatch or import."""
+    """A process that runs batches, written as KIND:HOST:PID:BEGUN.
+
+    KIND is dispatch, session or import.
+    """
 
     kind: str
     host: str
@@ -76,7 +80,10 @@ def lives(pid: int, begun: float | None = None) -> bool:
 
 
 class Lease:
-    """The right to be the project's dispatcher; a row in project.db with a heartbeat."""
+    """The right to be the project's dispatcher, or its session: a row in project.db with a heartbeat.
+
+    name: NAME or SESSION. Each has one holder, who looks now and then whether it is `asked` to end.
+    """
 
     def __init__(
         self,
@@ -85,19 +92,21 @@ class Lease:
         *,
         clock: Callable[[], float] = time.time,
         stale: float = STALE,
+        name: str = NAME,
     ) -> None:
         self.store = store
-        self.holder = holder or Holder.this(NAME)
+        self.name = name
+        self.holder = holder or Holder.this(name)
         self.clock = clock
         self.stale = stale
 
     def current(self) -> Holder | None:
         """Give who holds the lease now; None when it is free or its holder is dead."""
-        rows = self.store.rows(query("lease"), {"name": NAME})
+        rows = self.store.rows(query("lease"), {"name": self.name})
         if not rows:
             return None
         row = rows[0]
-        holder = Holder(NAME, row["host"], row["pid"], row["begun"])
+        holder = Holder(self.name, row["host"], row["pid"], row["begun"])
         # On this computer the process itself is asked; of another one only the heartbeat is seen.
         valid = holder.alive if holder.here else self.clock() - row["beat"] < self.stale
         return holder if valid else None
@@ -107,10 +116,11 @@ class Lease:
         with self.store.transaction() as connection:
             if self.current() not in (None, self.holder):
                 return False
+            connection.execute(query("forget_asked"), {"name": self.name})
             connection.execute(
                 query("take_lease"),
                 {
-                    "name": NAME,
+                    "name": self.name,
                     "holder": str(self.holder),
                     "host": self.holder.host,
                     "pid": self.holder.pid,
@@ -132,8 +142,21 @@ class Lease:
         """Give the lease back unless a batch waits that could run; True when it was given back."""
         return self._change("release_idle_lease")
 
+    def ask(self, holder: Holder, how: str) -> None:
+        """Ask a holder to end: "finish" lets it finish what runs, "now" does not."""
+        values = {"name": self.name, "holder": str(holder), "how": how}
+        with self.store.transaction() as connection:
+            connection.execute(query("ask"), values)
+            self.store.bump(connection)
+
+    def asked(self, holder: Holder | None = None) -> str:
+        """Tell whether a holder (the own one if not given) is asked to end: finish, now, or not."""
+        values = {"name": self.name, "holder": str(holder or self.holder)}
+        rows = self.store.rows(query("asked"), values)
+        return str(rows[0]["value"]) if rows else ""
+
     def _change(self, name: str) -> bool:
-        values = {"name": NAME, "holder": str(self.holder)}
+        values = {"name": self.name, "holder": str(self.holder)}
         if name == "beat":
             values["now"] = self.clock()  # type: ignore[assignment]
         with self.store.transaction() as connection:

@@ -16,6 +16,7 @@ from focusnb.model.store import Store
 STATES = ("waiting", "running", "done", "failed", "cancelled", "skipped")
 ENDED = STATES[2:]
 LOG_COLUMNS = ("time", "batch", "image", "name", "processor", "event", "message")
+ERRORS = ("failed", "refused", "lost", "warning", "error")  # events that tell of something wrong
 
 
 def counts(store: Store) -> dict[str, int]:
@@ -38,6 +39,45 @@ def listing(project: Project, limit: int) -> list[dict[str, Any]]:
     return [_shown(project.root, row) for row in rows[:limit]]
 
 
+def part(
+    project: Project,
+    first: int,
+    count: int,
+    *,
+    states: Iterable[str] = STATES,
+    text: str = "",
+) -> tuple[int, list[dict[str, Any]]]:
+    """Give how many batches there are, and `count` of them from the place `first` on (0 is the top).
+
+    The order is that of people: what runs, what waits in its order, what has ended, the last first.
+    states: only those. text: only images in whose name this stands, letters' case does not matter.
+    """
+    wanted = [state for state in STATES if state in set(states)]
+    small = _small(text)
+    found = counts(project.store)
+    if small:
+        rows = project.store.rows(query("counts_found"), {"text": small})
+        found = {row[0]: int(row[1]) for row in rows}
+    ended = [state for state in wanted if state in ENDED]
+    parts = [(f"find_{s}", found.get(s, 0)) for s in ("running", "waiting") if s in wanted]
+    parts.append(("find_ended", sum(found.get(state, 0) for state in ended)))
+    values: dict[str, Any] = {"text": small, "states": json.dumps(ended)}
+    taken: list[sqlite3.Row] = []
+    skipped = max(0, first)
+    for name, there in parts:
+        wished = count - len(taken)
+        if wished > 0 and skipped < there:
+            values |= {"limit": wished, "skipped": skipped}
+            taken += project.store.rows(query(name), values)
+        skipped = max(0, skipped - there)
+    return sum(there for _, there in parts), [_shown(project.root, row) for row in taken]
+
+
+def _small(text: str) -> str:
+    """Give text with small letters as SQLite makes them: of ASCII only."""
+    return "".join(c.lower() if c.isascii() else c for c in text.strip())
+
+
 def log(
     store: Store,
     *,
@@ -47,11 +87,18 @@ def log(
     batch: int | None = None,
     image: int | None = None,
     processor: int | None = None,
+    text: str = "",
+    errors: bool = False,
 ) -> list[dict[str, Any]]:
-    """Give the newest lines of the log, sorted by one of LOG_COLUMNS."""
+    """Give the newest lines of the log, sorted by one of LOG_COLUMNS.
+
+    text: only lines in which it stands. errors: only those that tell of something wrong.
+    """
     if sort not in LOG_COLUMNS:
         raise BadValue(f"the log has no column {sort!r}; sort by {', '.join(LOG_COLUMNS)}")
-    values = {"batch": batch, "image": image, "processor": processor, "limit": limit}
+    events = json.dumps(ERRORS) if errors else None
+    values: dict[str, Any] = {"batch": batch, "image": image, "processor": processor}
+    values |= {"text": _small(text), "events": events, "limit": limit}
     rows = store.rows(query("log" if image is None else "log_of_image"), values)
     lines = [dict(row) for row in rows]
     if sort != "time":
@@ -127,6 +174,7 @@ def _shown(root: Path, row: sqlite3.Row) -> dict[str, Any]:
             "message",
         )
     }  # fmt: skip
+    shown["number"] = row["image"]
     shown["image"] = f"{row['place']}/{row['image']:010d}"
     shown["steps"] = row["steps"].split()
     shown["force"] = bool(row["force"])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from focusnb.batch import dispatch, recording, watch
+from focusnb.batch import dispatch, recording, ruling, running, watch
 from focusnb.errors import FocusError
 from focusnb.model.image import Image
 from focusnb.model.project import Project
@@ -36,35 +36,56 @@ def live(
     the feed. until: True ends it; batches that run then go back to the queue. news: gets a line
     for each new image, and for what hinders the session, once. finish: publishes at the end, when
     another time is not to be waited for.
+
+    Raises QueueError when another session runs this project. Who asks for it (`running.stop`) ends
+    the session too.
     """
+    presence = running.Presence(project)
+    with suppress(sqlite3.Error):  # a full disk, say: it is tried again, and told
+        presence.take()
+    asked = ""
     watchers: dict[str, watch.Watcher] = {}
+    ruler = ruling.Ruler(project)
     dispatcher: subprocess.Popen[bytes] | None = None
     told = hindrance = ""
     started = published = -RESTART
+
+    def heard(text: str) -> None:
+        news(text)
+        presence.tell(news=text)
+
     due = 0.0
     try:
         while not until():
             trouble = ""
             try:
+                if asked := presence.tend():
+                    break
                 gone = dispatcher is None or dispatcher.poll() is not None
                 if gone and time.monotonic() - started >= RESTART:
                     dispatcher = dispatch.start(project, stay_with=os.getpid())
                     started = time.monotonic() if dispatcher is not None else started
                 if (began := time.monotonic()) >= due:
-                    came, hindrance = _scan(project, watchers, submit, news)
+                    came, hindrance = _scan(project, watchers, submit, heard)
                     ended = time.monotonic()
                     due = 0.0 if came else ended + REST * (ended - began)
                 trouble = hindrance
                 if time.monotonic() - published > float(project.values()["publish_interval"]):
                     publish()
                     published = time.monotonic()
+                for line in ruler.look():
+                    heard(line)
             except TROUBLE as error:
                 trouble = _said(project, error)
             if trouble != told:
-                news(trouble or "what was in the way is over; the session goes on")
+                heard(trouble or "what was in the way is over; the session goes on")
             told = trouble
+            presence.tell(hindrance=trouble, watches=_told(watchers))
             time.sleep(SCAN)
     finally:
+        if asked == "finish" and dispatcher is not None:
+            with suppress(*TROUBLE):
+                running.finish(project, dispatcher.pid, until)
         if dispatcher is not None and dispatcher.poll() is None:
             dispatcher.terminate()
             with suppress(subprocess.TimeoutExpired):  # it ends with this process at the latest
@@ -73,6 +94,16 @@ def live(
             (finish or publish)()
         except TROUBLE as error:
             news(_said(project, error))
+        with suppress(*TROUBLE):
+            presence.release()
+
+
+def _told(watchers: dict[str, watch.Watcher]) -> dict[str, dict[str, Any]]:
+    """Give what each watch waits for and what hinders it, by folder."""
+    return {
+        str(one.folder): {"waiting": one.waiting, "message": one.message or ""}
+        for one in watchers.values()
+    }
 
 
 def _scan(
@@ -83,7 +114,10 @@ def _scan(
 ) -> tuple[bool, str]:
     """Look into every stored watch once; tell whether images came, and what hinders the watches."""
     trouble, came = [], False
-    for stored in watch.stored(project):
+    tables = watch.stored(project)
+    for gone in set(watchers) - {str(table) for table in tables}:
+        del watchers[gone]
+    for stored in tables:
         key = str(stored)
         if key not in watchers:
             watchers[key] = watch.Watcher(

@@ -170,6 +170,8 @@ select l.id, l.time, l.batch, l.image, i.name, l.processor, l.event, l.message
 from log l left join image i on i.id = l.image
 where (:batch is null or l.batch = :batch)
   and (:processor is null or l.processor = :processor)
+  and (:events is null or l.event in (select value from json_each(:events)))
+  and (:text = '' or instr(lower(coalesce(i.name, '') || ' ' || l.event || ' ' || l.message), :text))
 order by l.id desc limit :limit;
 
 -- name: log_of_image
@@ -178,6 +180,8 @@ from log l left join image i on i.id = l.image
 where l.image = :image
   and (:batch is null or l.batch = :batch)
   and (:processor is null or l.processor = :processor)
+  and (:events is null or l.event in (select value from json_each(:events)))
+  and (:text = '' or instr(lower(coalesce(i.name, '') || ' ' || l.event || ' ' || l.message), :text))
 order by l.id desc limit :limit;
 
 -- name: pause
@@ -207,3 +211,36 @@ where name = :name and holder = :holder
     not exists (select 1 from batch where state = 'waiting')
     or exists (select 1 from fact where key = 'paused')
   );
+
+-- name: ask
+-- who is asked is named: a request that came too late is nothing for the next holder
+insert or replace into fact values ('stop ' || :name || ' ' || :holder, :how);
+
+-- name: asked
+select value from fact where key = 'stop ' || :name || ' ' || :holder;
+
+-- name: forget_asked
+delete from fact where key glob 'stop ' || :name || ' *';
+
+-- name: waiting
+select id from batch indexed by batch_waiting where state = 'waiting' order by position, id;
+
+-- name: find_running
+select b.*, i.place, i.name from batch b join image i on i.id = b.image
+where b.state = 'running' and (:text = '' or instr(lower(i.name), :text))
+order by b.started, b.id limit :limit offset :skipped;
+
+-- name: find_waiting
+select b.*, i.place, i.name from batch b indexed by batch_waiting join image i on i.id = b.image
+where b.state = 'waiting' and (:text = '' or instr(lower(i.name), :text))
+order by b.position, b.id limit :limit offset :skipped;
+
+-- name: find_ended
+-- the last that ended comes first
+select b.*, i.place, i.name from batch b join image i on i.id = b.image
+where b.state in (select value from json_each(:states)) and (:text = '' or instr(lower(i.name), :text))
+order by b.ended desc, b.id desc limit :limit offset :skipped;
+
+-- name: counts_found
+select b.state, count(*) from batch b join image i on i.id = b.image
+where instr(lower(i.name), :text) group by b.state;

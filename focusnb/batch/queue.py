@@ -9,6 +9,7 @@ from typing import Any
 
 from focusnb.batch import listing
 from focusnb.batch.lease import Holder
+from focusnb.batch.listing import STATES
 from focusnb.batch.sql import query
 from focusnb.errors import FocusError, QueueError, UnknownName
 from focusnb.model import record
@@ -135,6 +136,27 @@ class Queue:
         """Begin batches again."""
         self._switch("resume", "resumed")
 
+    def start(self) -> None:
+        """See to it that the queue is worked on: begin batches again, by a dispatcher of its own.
+
+        A dispatcher that runs already is left to it; a new one leaves when the queue is empty.
+        """
+        from focusnb.batch import dispatch
+
+        if self.paused:
+            self.resume()
+        dispatch.start(self.project)
+
+    def stop(self, *, now: bool = False, wait: float = 0.0) -> None:
+        """Ask the dispatcher to end when what runs has ended; what waits goes on waiting.
+
+        now: what runs goes back to the queue. wait: seconds in which it must have ended. Raises
+        QueueError when nobody works on the queue, or a live session keeps it going.
+        """
+        from focusnb.batch import running
+
+        running.stop_queue(self.project, now=now, wait=wait)
+
     @property
     def paused(self) -> bool:
         """Tell whether no more batches begin."""
@@ -146,14 +168,24 @@ class Queue:
         """Give batches as they are shown: running, waiting in their order, then the newest ended."""
         return listing.listing(self.project, limit)
 
+    def part(
+        self, first: int, count: int, *, states: Iterable[str] = STATES, text: str = ""
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """Give how many batches there are, and some of them from a place on; see `listing.part`."""
+        return listing.part(self.project, first, count, states=states, text=text)
+
+    def waiting(self) -> list[int]:
+        """Give the batches that wait, in their order."""
+        return [int(row["id"]) for row in self.store.rows(query("waiting"))]
+
     def counts(self) -> dict[str, int]:
         """Give the number of batches in each state."""
         return listing.counts(self.store)
 
     def log(
-        self, *, sort: str = "time", descending: bool = True, limit: int = 200, **where: int | None
+        self, *, sort: str = "time", descending: bool = True, limit: int = 200, **where: Any
     ) -> list[dict[str, Any]]:
-        """Give the newest lines of the log. where: batch=, image=, processor=."""
+        """Give the newest lines of the log. where: batch=, image=, processor=, text=, errors=True."""
         return listing.log(self.store, sort=sort, descending=descending, limit=limit, **where)
 
     def states(self, batches: Iterable[int]) -> dict[int, str]:

@@ -18,6 +18,17 @@ def keep(project: Project, path: Path, word: str) -> str:
 
     Raises BadValue when there is no such file, or when it is nothing of the kind.
     """
+    path = check(path, word)
+    name = f"{FOLDER}/{_digest(path, *_stamp(path))}{path.suffix.lower()}"
+    target = project.root / name
+    if not target.is_file():
+        target.parent.mkdir(exist_ok=True)
+        disk.copy_verified(path, target)
+    return name
+
+
+def check(path: Path, word: str) -> Path:
+    """See whether a file is a gain, or a defect list; give its path. Raises BadValue, as `keep`."""
     path = Path(path).expanduser()
     if not path.is_file():
         raise BadValue(f"{word} = {path}: there is no such file; give the path of one")
@@ -28,12 +39,7 @@ def keep(project: Project, path: Path, word: str) -> str:
             defect_format.check(path)
     except FocusError as error:
         raise BadValue(f"{word}: {error}") from None
-    name = f"{FOLDER}/{_digest(path, *_stamp(path))}{path.suffix.lower()}"
-    target = project.root / name
-    if not target.is_file():
-        target.parent.mkdir(exist_ok=True)
-        disk.copy_verified(path, target)
-    return name
+    return path
 
 
 def tell(project: Project, group: str, word: str, name: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ WORDS = (
     "defects",
 )  # fmt: skip
 MDOC = ".mdoc"
+AGAIN = "look again"  # a fact: how often somebody wanted that forgotten files are looked at again
 Stamp = tuple[int, int]  # size in bytes, time of the last change in ns
 
 
@@ -79,12 +80,7 @@ class Watcher:
         self._said: set[tuple[Path, str]] = set()
         self._newest = 0
         self._left_over_done = False
-        self._seen = {
-            row["path"]: Seen((row["size"], row["mtime_ns"]), row["image"])
-            for row in project.store.rows(
-                "select path, size, mtime_ns, image from seen where watch = ?", (self._key,)
-            )
-        }
+        self._load()
 
     def scan(self, *, budget: float | None = None) -> list[Image]:
         """Look once; give the images that came or got something new.
@@ -93,6 +89,8 @@ class Watcher:
         after what is newer still.
         """
         images: list[Image] = []
+        if self.project.store.fact(AGAIN) != self._again:
+            self._load()
         try:
             images += self._left_over()
             options = self._options()
@@ -130,7 +128,37 @@ class Watcher:
             images += self._describe(intake, rel, mdocs[rel])
         return list(dict.fromkeys(images))
 
+    def look(self) -> dict[Path, str]:
+        """Tell of each file what the next scan would find, without opening one; oldest first.
+
+        new, known (it is in the project), or growing (it changed within the settle delay). Raises
+        FocusError or OSError for what would hinder it.
+        """
+        options = self._options()
+        movies, _ = self._listed(options)
+        young = time.time() - options["settle"]
+        told = {}
+        for rel, stamp in sorted(movies.items(), key=lambda one: (one[1][1], one[0])):
+            seen = self._seen.get(placing.text(rel))
+            known = seen is not None and seen.stamp == stamp
+            new = "growing" if stamp[1] / 1e9 > young else "new"
+            told[self.folder / rel] = "known" if known else new
+        return told
+
     # -- looking ------------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        """Take over what was seen before: at the start, and when somebody wants another look."""
+        self._again = self.project.store.fact(AGAIN)
+        self._seen: dict[str, Seen] = {}
+        self._refused: dict[str, str] = {}
+        self._said.clear()
+        for row in self.project.store.rows("select * from seen where watch = ?", (self._key,)):
+            if row["outcome"] == "refused" and not row["path"].endswith(MDOC):
+                self._refused[row["path"]] = row["message"]  # it is tried again
+            else:
+                stamp = (row["size"], row["mtime_ns"])
+                self._seen[row["path"]] = Seen(stamp, row["image"])
 
     @property
     def _key(self) -> str:
@@ -236,6 +264,7 @@ class Watcher:
         image = intake.bring(path, added)
         if image is None:
             self._since[rel] = (stamp, self._clock())  # another try when it has settled again
+            self._refuse(rel, stamp, added.refused[-1][1] if added.refused else "")
             return []
         outcome = "imported" if added.images else "known"
         error = image.error if added.images else None
@@ -309,14 +338,28 @@ class Watcher:
             self._left_over_done = False  # with the next scan it is tried again
             raise
 
+    def _refuse(self, rel: str, stamp: Stamp, reason: str) -> None:
+        """Remember why a file became nothing; it is tried again all the same."""
+        path = placing.text(rel)
+        if self._refused.get(path) == reason:
+            return
+        self._write(path, stamp, "refused", None, reason)
+        self._refused[path] = reason
+
     def _remember(self, rel: str, stamp: Stamp, outcome: str, image: int, message: str) -> None:
         path = placing.text(rel)
-        with self.project.store.transaction() as connection:
-            connection.execute(
-                "insert or replace into seen values (?, ?, ?, ?, ?, ?, ?)",
-                (self._key, path, *stamp, outcome, image, placing.text(message)),
-            )
+        self._write(path, stamp, outcome, image, message)
         self._seen[path] = Seen(stamp, image)
+        self._refused.pop(path, None)
+
+    def _write(
+        self, path: str, stamp: Stamp, outcome: str, image: int | None, message: str
+    ) -> None:
+        values = (self._key, path, *stamp, outcome, image, placing.text(message))
+        with self.project.store.transaction() as connection:
+            connection.execute("insert or replace into seen values (?, ?, ?, ?, ?, ?, ?)", values)
+            if outcome == "refused":  # what comes in is told by its import
+                self.project.store.bump(connection)
 
     def _hindered(self, message: str | None) -> None:
         """Say once what hinders, and once that it is over."""

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ipywidgets.widgets.widget import widget_serialization
-from traitlets import Dict, List, Unicode
+from traitlets import Dict, List, Unicode, observe
 
+from focusnb.errors import BadValue
 from focusnb.model.group import TRASH
 from focusnb_widgets.desk import WRONG, Desk
 from focusnb_widgets.explore import Explorer, RulesPanel
@@ -37,7 +38,7 @@ class Workbench(Part):
     ::
 
         workbench = Workbench(project)     # a project, or a Desk that other widgets share
-        workbench.open("queue")
+        workbench.go_to("queue")
         workbench.parts["table"]           # the parts that were opened, by name
 
     tab: the one that is open. facts: what its head tells of the project.
@@ -53,6 +54,7 @@ class Workbench(Part):
     undoable = List(Unicode()).tag(sync=True)
 
     def __init__(self, desk: Any) -> None:
+        self._viewed = 0  # the image that the viewer shows
         super().__init__(
             desk,
             tabs=[
@@ -66,29 +68,47 @@ class Workbench(Part):
         self.desk.observe(self._wanted, "wants")
         self.desk.observe(lambda change: self.set_trait("line", change["new"]), "line")
         self.desk.observe(lambda change: self.set_trait("undoable", change["new"]), "undoable")
-        self.open(self.tab)
+        if not self.desk.current and len(self.project):
+            self.desk.current = self.project.images[-1].id  # the newest: there is something to see
+        self.go_to(self.tab)
 
-    def open(self, tab: str) -> None:
+    def go_to(self, tab: str) -> None:
         """Open a tab: library, image, viewer, plots, queue, import, parameters or settings."""
-        _, wanted = TABS[tab]
-        missing = {name: make for name, make in wanted.items() if name not in self.parts}
-        if missing:
-            self.parts = {**self.parts, **{name: make(self.desk) for name, make in missing.items()}}
+        if tab not in TABS:
+            raise BadValue(f"the workbench has no tab {tab!r}; there are {', '.join(TABS)}")
+        self._make(tab)
         self.tab = tab
 
+    def _make(self, tab: str) -> None:
+        """Make the parts of a tab that are not there yet."""
+        missing = {name: make for name, make in TABS[tab][1].items() if name not in self.parts}
+        if missing:
+            self.parts = {**self.parts, **{name: make(self.desk) for name, make in missing.items()}}
+
+    @observe("tab")
+    def _tab_changed(self, change: Mapping[str, Any]) -> None:
+        if change["new"] not in TABS:
+            return
+        try:
+            self._make(self.tab)
+            if self.tab == "viewer" and self.desk.current not in (0, self._viewed):
+                self._show(self.desk.current)
+        except WRONG as error:
+            self.tell_problem("open", error)
+
     def view(self, image: int, word: str | None = None) -> None:
-        """Show an image in the viewer."""
-        self.open("viewer")
+        """Show an image in the viewer; word: which of its pictures, e.g. "average_dw"."""
+        self._make("viewer")
+        self._show(image, word)
+        self.tab = "viewer"
+
+    def _show(self, image: int, word: str | None = None) -> None:
+        self._viewed = image
         self.parts["viewer"].show(image, word)
 
     def do_ready(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> None:
         """Tell what the head shows: a kernel may have waited for its page."""
         self.facts = self._facts()
-
-    def do_open(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> None:
-        """Open the tab that was asked for."""
-        if message.get("tab") in TABS:
-            self.open(message["tab"])
 
     def _changed(self, _: Any) -> None:
         try:
@@ -105,7 +125,7 @@ class Workbench(Part):
                 self.tell_problem("view", error)
         elif "page" in wants:
             self.desk.current = wants["page"]
-            self.open("image")
+            self.go_to("image")
         self.desk.wants = {}  # the same can be wanted again
 
     def _facts(self) -> dict[str, Any]:

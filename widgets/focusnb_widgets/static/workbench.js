@@ -53,9 +53,8 @@ class WorkbenchView {
   }
 
   open(name) {
-    if (name === this.model.get("tab")) return;
-    this.wire.ask("open", { tab: name });
-    this.mark(name); // at once: the part comes when the kernel has made it
+    this.model.set("tab", name); // shown at once; its parts come when the kernel has made them
+    this.model.save_changes();
   }
 
   mark(name) {
@@ -115,7 +114,7 @@ class WorkbenchView {
 function render({ model, el }) {
   el.classList.add("fnb", "fnb-part", "fnb-workbench");
   const view = new WorkbenchView(model, el);
-  el.part = view;
+  el.workbench = view;
   return () => view.destroy();
 }
 

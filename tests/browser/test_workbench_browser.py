@@ -1,0 +1,151 @@
+"""The workbench in a real browser: tabs, parts that follow each other, undo, and who may see it."""
+
+import os
+import time
+import urllib.error
+import urllib.request
+
+import psutil
+import pytest
+from browser import served
+from browser.served import check_quiet, needs_browser
+from browser.tuned import serve
+from monitor import made
+
+import focusnb as fn
+
+PORT = 8760
+COUNT = 40
+TABS = "library image viewer plots queue import parameters settings".split()
+
+pytestmark = [pytest.mark.browser, needs_browser]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    root = tmp_path_factory.mktemp("workbench")
+    os.environ["FOCUSNB_CONFIG"] = str(root / "config")
+    project = made.project(root / "a session")
+    made.fill(project, COUNT, now=time.time() - 20)
+    for image in (1, 2, COUNT):
+        made.previews(project, image)
+    yield fn.open(project.root)
+    del os.environ["FOCUSNB_CONFIG"]
+
+
+@pytest.fixture(scope="module")
+def server(project):
+    process, url = serve("--dashboard", project.root, "--port", PORT)
+    yield url, process
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with served.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser, server):
+    page = served.opened(browser, server[0])
+    page.wait_for_selector(".fnb-library .ag-row")
+    yield page
+    page.context.close()
+
+
+def row(page, name):
+    return page.locator(f".fnb-library .ag-row:has-text('{name}')")
+
+
+def test_strangers_are_refused_and_only_this_computer_is_served(server):
+    url, process = server
+    assert url.startswith(f"http://127.0.0.1:{PORT}/?token=")
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(url.split("?")[0], timeout=20)
+    listening = [
+        c.laddr.ip for c in psutil.Process(process.pid).net_connections() if c.status == "LISTEN"
+    ]
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_every_tab_shows_its_parts_and_nothing_leaves_the_machine(page):
+    assert page.title() == "a session · focusnb"
+    assert f"{COUNT} images in 1 group" in page.inner_text(".fnb-workbench-facts")
+    for tab in TABS:
+        page.click(f"#fnb-tab-{tab}")
+        page.wait_for_function(
+            """tab => { const stage = document.querySelector('.fnb-workbench-stage');
+            const seen = [...stage.children].filter((part) => !part.hidden);
+            return stage.dataset.tab === tab && seen.length
+              && seen.every((part) => part.querySelector('.fnb-part')?.children.length > 1); }""",
+            arg=tab,
+        )
+    page.wait_for_timeout(500)
+    check_quiet(page)
+
+
+def test_tabs_are_walked_by_keys(page):
+    page.focus("#fnb-tab-library")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#fnb-tab-image[aria-selected='true']")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector("#fnb-tab-library[aria-selected='true']")
+
+
+def test_a_row_shows_its_pictures_and_an_action_is_a_line_that_can_be_undone(page, project):
+    row(page, "movie_00038.tif").first.locator("[col-id=name]").click()
+    page.wait_for_function(
+        "document.querySelector('[data-part=overview]')?.innerText.includes('movie_00038.tif')"
+    )
+    page.keyboard.press("r")
+    page.wait_for_selector(".fnb-workbench-undo:not([disabled])")
+    assert project[39].flag == "red"
+    page.click(".fnb-workbench-tools .fnb-code-toggle")
+    line = page.inner_text(".fnb-workbench > .fnb-code-row code")
+    assert line == "project.flag([39], 'red')"
+    exec(line.replace("'red'", "'blue'"), {"project": project})
+    assert project[39].flag == "blue"
+    exec(line, {"project": project})
+    page.click(".fnb-workbench-undo")
+    page.wait_for_selector(".fnb-workbench-undo[disabled]")
+    assert project[39].flag == "none"
+    check_quiet(page)
+
+
+def test_a_double_click_opens_the_viewer_of_that_image(page):
+    row(page, "movie_00037.tif").first.locator("[col-id=name]").dblclick()
+    page.wait_for_selector("#fnb-tab-viewer[aria-selected='true']")
+    page.wait_for_function(
+        "document.querySelector('[data-part=viewer]')?.innerText.includes('movie_00037.tif')"
+    )
+
+
+def test_a_phone_shows_it_without_scrolling_sideways(browser, server):
+    page = served.opened(browser, server[0], width=390, height=844, color_scheme="dark")
+    page.wait_for_selector(".fnb-library .ag-row")
+    for tab in TABS:
+        page.click(f"#fnb-tab-{tab}")
+        page.wait_for_timeout(700)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 390, f"{tab} is {wide} px wide"
+    check_quiet(page)
+    page.context.close()
+
+
+def test_a_page_whose_kernel_is_gone_says_so(browser, server):
+    url, process = server
+    page = served.opened(browser, url)
+    page.wait_for_selector(".fnb-library .ag-row")
+    kernels = [
+        one
+        for one in psutil.Process(process.pid).children(recursive=True)
+        if "ipykernel_launcher" in " ".join(one.cmdline())
+    ]
+    for kernel in kernels:
+        kernel.kill()
+    page.evaluate("document.querySelector('.fnb-workbench').workbench.wire.heard = 0")
+    page.wait_for_selector(".fnb-workbench > .fnb-lost:not([hidden])")
+    assert "does not answer" in page.inner_text(".fnb-workbench > .fnb-lost")
+    page.context.close()
