@@ -11,7 +11,7 @@ from focusnb.command import main, parser
 
 NAMES = (
     "demo new quick import run process queue status library set get lock unlock flag move trash"
-    " empty-trash export monitor tune steps parameters doctor rebuild simulate"
+    " empty-trash export monitor dashboard lab view tune steps parameters doctor rebuild simulate"
 ).split()
 
 
@@ -59,6 +59,10 @@ class TestAll:
             ["lock"],
             ["rebuild", "."],
             ["monitor", "nowhere"],
+            ["dashboard", "nowhere"],
+            ["lab", "nowhere"],
+            ["view", "nowhere.mrc"],
+            ["view", "."],
         ],
     )
     def test_an_error_is_one_sentence_and_exit_code_1(self, run, arguments):

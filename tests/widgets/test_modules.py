@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+import focusnb_widgets
 from focusnb_widgets import monitor
 from focusnb_widgets.plots import SeriesPlots
 
@@ -14,6 +15,11 @@ PARTS = [
     monitor.QueueState,
     monitor.SessionHead,
     SeriesPlots,
+    *[
+        getattr(focusnb_widgets, n)
+        for n in focusnb_widgets.__all__
+        if n[0].isupper() and n not in ("Desk", "MonitorPage")
+    ],
 ]
 ASK = 'import("./part.mjs").then(m => console.log(typeof m.default.render))'
 

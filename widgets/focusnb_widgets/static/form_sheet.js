@@ -129,7 +129,7 @@ class FormSheet {
 
 const formPress = { down: false, waiting: [] };
 for (const [event, down] of [["pointerdown", true], ["pointerup", false], ["pointercancel", false], ["dragend", false]]) {
-  document.addEventListener(event, () => {
+  globalThis.document?.addEventListener(event, () => {
     formPress.down = down;
     if (!down) setTimeout(() => { if (!formPress.down) formPress.waiting.splice(0).forEach((act) => act()); }, 30);
   }, true);
