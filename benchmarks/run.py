@@ -15,12 +15,15 @@ from pathlib import Path
 import ctf
 import house
 import motion
+import overview
 import picking
+import table
 import tuning
+import viewer
 
 SUBJECTS = {
     "motion": motion.main, "ctf": ctf.main, "picking": picking.main, "tuning": tuning.main,
-    "house": house.main,
+    "table": table.main, "overview": overview.main, "viewer": viewer.main, "house": house.main,
 }  # fmt: skip
 README = Path(__file__).parent / "README.md"
 

@@ -69,6 +69,11 @@ def finish(project: "Project") -> list[int]:
 
     A move that is hindered by something at its target waits.
     """
+    with project.held():
+        return _finish(project)
+
+
+def _finish(project: "Project") -> list[int]:
     moved = []
     waiting = project.store.rows(
         "select image, target from move where image not in (select image from batch where state = 'running')"

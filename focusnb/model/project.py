@@ -38,6 +38,7 @@ class Project:
         self.user = Settings(settings.user_file(), lambda: self.words)
         self._groups: dict[str, Settings] = {}
         self._registry: tuple[Any, Registry] | None = None
+        self._held = False
         self._table = Table(self)
         self._workspace = Workspace(self)
 
@@ -97,11 +98,23 @@ class Project:
     @property
     def registry(self) -> Registry:
         """The steps this project can use; read again when a script comes, goes or changes."""
+        if self._registry is not None and self._held:
+            return self._registry[1]
         folders = (settings.user_scripts(), self.root / "scripts")
         stamp = tuple(_stamps(folders))
         if self._registry is None or self._registry[0] != stamp:
             self._registry = (stamp, Registry(folders))
         return self._registry[1]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Do not look for other scripts meanwhile: for work on many images at once."""
+        _ = self.registry
+        before, self._held = self._held, True
+        try:
+            yield
+        finally:
+            self._held = before
 
     @property
     def words(self) -> Vocabulary:
@@ -256,7 +269,7 @@ class Project:
     ) -> None:
         """Change the documents of images, all or none, then write each image.json."""
         images = list(dict.fromkeys(images))
-        with self.store.transaction() as connection:
+        with self.held(), self.store.transaction() as connection:
             for image in images:
                 document = self.document(image)
                 change(document, image)
