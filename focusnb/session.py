@@ -313,12 +313,23 @@ class Batches(Sequence[int]):
         return f"<{len(self)} batches of {self.project.name!r}>"
 
 
-def create(root: str | Path, *, mode: str = "single-particle", **values: Any) -> Project:
+def create(
+    root: str | Path,
+    *,
+    mode: str = "single-particle",
+    other: Project | str | Path | None = None,
+    **values: Any,
+) -> Project:
     """Make a new project; other words are its values.
+
+    other: a project whose values and scripts are taken over. What goes wrong leaves nothing behind.
 
     >>> project = create("apoferritin", mode="single-particle", voltage=300)  # doctest: +SKIP
     """
-    return Project.create(root, mode=mode, values=values)  # type: ignore[return-value]
+    from focusnb.model import creation
+
+    source = open(other) if isinstance(other, str | Path) else other
+    return creation.create(root, mode=mode, values=values, other=source, kind=Project)
 
 
 def open(root: str | Path) -> Project:

@@ -16,7 +16,7 @@ import focusnb as fn
 
 PORT = 8760
 COUNT = 40
-TABS = "library image viewer plots queue import parameters settings".split()
+TABS = "library image viewer plots queue import parameters settings new".split()
 
 pytestmark = [pytest.mark.browser, needs_browser]
 

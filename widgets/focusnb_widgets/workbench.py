@@ -10,7 +10,7 @@ from focusnb.errors import BadValue
 from focusnb.model.group import TRASH
 from focusnb_widgets.desk import WRONG, Desk
 from focusnb_widgets.explore import Explorer, RulesPanel
-from focusnb_widgets.forms import ImagePage, ParameterPanel, SettingsPanel
+from focusnb_widgets.forms import ImagePage, NewProject, ParameterPanel, SettingsPanel
 from focusnb_widgets.library import LibraryTable
 from focusnb_widgets.overview import Overview
 from focusnb_widgets.part import Part
@@ -28,6 +28,7 @@ TABS: dict[str, tuple[str, dict[str, Callable[[Desk], Any]]]] = {
     "import": ("Import", {"import": ImportPanel}),
     "parameters": ("Parameters", {"parameters": ParameterPanel}),
     "settings": ("Settings", {"settings": SettingsPanel}),
+    "new": ("New project", {"new": lambda desk: NewProject()}),
 }
 WANTS = {"view": "viewer", "page": "image"}  # what a part asks for, and the tab that shows it
 
@@ -73,7 +74,7 @@ class Workbench(Part):
         self.go_to(self.tab)
 
     def go_to(self, tab: str) -> None:
-        """Open a tab: library, image, viewer, plots, queue, import, parameters or settings."""
+        """Open a tab by its name: library, image, viewer, plots, queue, import, parameters …"""
         if tab not in TABS:
             raise BadValue(f"the workbench has no tab {tab!r}; there are {', '.join(TABS)}")
         self._make(tab)

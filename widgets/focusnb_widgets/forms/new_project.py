@@ -119,14 +119,13 @@ class NewProject(SheetPart):
     def lines(self) -> str:
         """How the project is made, as Python."""
         values = {**self._preset_values(), **self._given()}
-        said = f"mode={self.mode!r}" + (f", {arguments(values)}" if values else "")
-        lines = ["import focusnb as fn", f"project = fn.create({self._root()!r}, {said})"]
-        if self.other.strip():
-            lines[1] = (
-                f"project = creation.create({self._root()!r}, mode={self.mode!r}, values={values!r},"
-                f" other=fn.open({self.other.strip()!r}), kind=fn.Project)"
-            )
-            lines.insert(1, "from focusnb.model import creation")
+        said = [f"mode={self.mode!r}"]
+        said += [f"other={self.other.strip()!r}"] if self.other.strip() else []
+        said += [arguments(values)] if values else []
+        lines = [
+            "import focusnb as fn",
+            f"project = fn.create({self._root()!r}, {', '.join(said)})",
+        ]
         if self.watch.strip():
             lines.append(f"project.watch({_whole(self.watch)!r})")
         return "\n".join(lines)
