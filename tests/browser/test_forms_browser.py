@@ -63,7 +63,7 @@ def page(place, project):
     cells = [CELLS[0].format(root=str(project.root)), *CELLS[1:]]
     with served(place, *cells, port=8730) as url, chromium() as browser:
         page = opened(browser, url)
-        for part in (".fnb-f-alone", ".fnb-parameters", ".fnb-settings", ".fnb-new", ".fnb-image"):
+        for part in (".fnb-f-alone", ".fnb-parameters", ".fnb-settings-page", ".fnb-new", ".fnb-image-page"):
             page.wait_for_selector(f"{part} [data-word]")
         yield page
         check_quiet(page)
@@ -255,7 +255,7 @@ class TestParameters:
 
 class TestSettings:
     def test_a_camera_is_added_and_used(self, page, project):
-        panel = page.locator(".fnb-settings")
+        panel = page.locator(".fnb-settings-page")
         panel.locator("[data-kind=camera] .fnb-s-add").click()
         dialog = seen(panel.locator("dialog[open]"))
         dialog.get_by_label("Name", exact=True).fill("K3 <i>105k</i>")
@@ -283,7 +283,7 @@ class TestSettings:
         assert "camera" not in tomllib.loads(project.user.path.read_text())
 
     def test_a_missing_program_says_what_to_set_and_one_that_is_there_starts(self, page, place):
-        panel = page.locator(".fnb-settings")
+        panel = page.locator(".fnb-settings-page")
         folder = place / "my programs"
         folder.mkdir()
         (folder / "Gctf").write_text("#!/bin/sh\necho 'Gctf version 1.18'\n")
@@ -308,7 +308,7 @@ class TestSettings:
 
     @pytest.mark.needs("relion_run_motioncorr")
     def test_a_real_program_tells_its_version(self, page):
-        row = page.locator(".fnb-settings [data-program=relion_run_motioncorr]")
+        row = page.locator(".fnb-settings-page [data-program=relion_run_motioncorr]")
         row.get_by_role("button").click()
         seen(row.locator(".fnb-s-good", has_text="version"))
 
@@ -351,7 +351,7 @@ class TestNewProject:
 
 class TestImagePage:
     def test_results_and_products_are_shown_with_what_is_gone(self, page):
-        view = page.locator(".fnb-image")
+        view = page.locator(".fnb-image-page")
         assert view.locator(".fnb-i-name").inner_text() == "<script>alert(0)</script>.tif"
         run = view.locator("[data-step=ctf]")
         assert "1.523 µm" in run.locator("[data-result=defocus_u]").inner_text()
@@ -362,14 +362,14 @@ class TestImagePage:
         assert "High tension 300 kV" in " ".join(run.locator(".fnb-i-used").inner_text().split())
 
     def test_a_log_is_shown_searched_and_its_errors_marked(self, page):
-        run = page.locator(".fnb-image [data-step=ctf]")
+        run = page.locator(".fnb-image-page [data-step=ctf]")
         run.locator("[data-key='ctf log']").click()
         assert seen(run.locator(".fnb-i-error")).inner_text().strip() == "✗ ERROR: no rings"
         run.locator("input[type=search]").fill("box")
         until(page, lambda: run.locator(".fnb-i-lines").inner_text().strip() == "box 512")
 
     def test_a_step_is_run_again_and_with_another_value(self, page, project):
-        view = page.locator(".fnb-image")
+        view = page.locator(".fnb-image-page")
         view.locator("[data-key='again ctf']").click()
         seen(view.locator(".fnb-i-queue", has_text="waiting: ctf"))
         view.locator("[data-key='with ctf']").click()
@@ -392,7 +392,7 @@ class TestImagePage:
         )
 
     def test_one_walks_to_the_next_image_and_back(self, page):
-        view = page.locator(".fnb-image")
+        view = page.locator(".fnb-image-page")
         view.get_by_role("button", name="Next image").click()
         until(page, lambda: "alert(1)" in view.locator(".fnb-i-name").inner_text())
         seen(view.get_by_text("No step has run on this image yet."))
@@ -403,7 +403,7 @@ class TestImagePage:
         folder = project.folder(1)
         folder.rename(project.root / "away")
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        missing = page.locator(".fnb-image .fnb-alert", has_text="is not there")
+        missing = page.locator(".fnb-image-page .fnb-alert", has_text="is not there")
         seen(missing.first)
         (project.root / "away").rename(folder)
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")

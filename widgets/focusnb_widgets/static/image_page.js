@@ -3,7 +3,7 @@
 class ImagePageView {
   constructor(model, el) {
     Object.assign(this, { model, logs: new Map(), opened: new Set() });
-    el.classList.add("fnb", "fnb-part", "fnb-forms", "fnb-image");
+    el.classList.add("fnb", "fnb-part", "fnb-forms", "fnb-image-page");
     this.code = codeLine(model);
     const sheets = new Map();
     this.wire = new Wire(model, el, {

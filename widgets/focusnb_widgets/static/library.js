@@ -65,8 +65,8 @@ class Library {
       h("span", { class: "fnb-group" }, b.move, b.trash, b.restore),
       h("span", { class: "fnb-group" }, button("Process…", () => this.dialogs.process(), "Process the chosen images with steps (x)"),
         button("Comment…", () => this.dialogs.comment(), "Comment on the chosen images (c)"), b.more),
-      h("span", { class: "fnb-group" }, b.pictures, button("Columns…", () => wire.ask("columns"), "Choose and order the columns (k)")),
-      h("span", { class: "fnb-group" }, python.toggle, button("?", () => this.dialogs.help(), "Keys", { "aria-label": "Keys" })));
+      h("span", { class: "fnb-group" }, b.pictures, button("Columns…", () => wire.ask("columns"), "Choose and order the columns (k)"),
+        python.toggle, button("?", () => this.dialogs.help(), "Keys", { "aria-label": "Keys" })));
     this.grid = h("div", { class: "fnb-grid-body" });
     this.spoken = h("p", { class: "fnb-hidden", role: "status", "aria-live": "polite" }); // for those who hear the page
     this.focusable = h("div", { class: "fnb-grid", tabindex: "0", role: "group", "aria-label": "Images; arrow keys walk through them, ? lists all keys" }, this.grid);

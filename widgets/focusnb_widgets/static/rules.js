@@ -55,7 +55,7 @@ class RulesBoard {
     const wrong = Boolean(rule.problem);
     return h("li", { class: `fnb-rule${rule.on ? " fnb-rule-on" : ""}`, "data-name": rule.name },
       h("div", { class: "fnb-rule-row" },
-        h("button", { type: "button", role: "switch", class: "fnb-switch", "aria-checked": String(rule.on), "aria-label": `Rule ${rule.name}`,
+        h("button", { type: "button", role: "switch", class: "fnb-rule-switch", "aria-checked": String(rule.on), "aria-label": `Rule ${rule.name}`,
           "data-key": `switch ${rule.name}`, disabled: wrong && !rule.on, onclick: ask("switch", { on: !rule.on }) }, h("i", { "aria-hidden": "true" }), rule.on ? "on" : "off"),
         h("b", { class: "fnb-rule-name" }, rule.name), h("span", { class: "fnb-rule-does" }, "if ", h("code", {}, this.words(rule)), ` → ${doesText(rule.does)}`)),
       wrong ? h("p", { class: "fnb-problem", role: "alert" }, rule.problem) : null,

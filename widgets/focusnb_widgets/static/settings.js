@@ -3,7 +3,7 @@
 class SettingsPage {
   constructor(model, el) {
     Object.assign(this, { model, ends: [], rows: new Map() });
-    el.classList.add("fnb", "fnb-part", "fnb-forms", "fnb-settings");
+    el.classList.add("fnb", "fnb-part", "fnb-forms", "fnb-settings-page");
     this.code = codeLine(model);
     const sheets = new Map();
     this.wire = new Wire(model, el, { ...sheetHandlers(sheets), problem: (message) => this.problem(message) });
