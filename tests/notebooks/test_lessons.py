@@ -28,6 +28,10 @@ assert summary.images == 2 and star.read_text(encoding="utf-8").count("grid1_000
     "02_library": """
 assert [bool(g) for g in library["good"]] == [m.exposure.bad is None for m in truth]
 assert len(worse) == len(not_better) - library["ctf_resolution"].isna().sum() < len(not_better)
+assert library["ctf_resolution"].isna().sum() == 4
+assert (overview.shown, desk.undoable[0]) == ("Drift", "move of 3 images to keep")
+assert table.lists() == {"for the figure": 1} and summary.images == 1
+assert [(rule.name, rule.on) for rule in project.rules] == [("not good", False), ("ice", False)]
 assert after.equals(before)
 assert list(batches.states.values()) == ["done", "skipped"]
 assert first["defocus_u"] == trials["box512"]["defocus_u"] != trials["box256"]["defocus_u"]
@@ -67,6 +71,15 @@ assert levels.iloc[:, 2].abs().max() < 1e-3 and (levels.iloc[:, 3] - 1).abs().ma
 assert np.ptp(levels.iloc[:, 0]) > 3
 assert summary.particles == len(particles) == project.library["particles"].sum()
 assert both.true == len(rows) < both.found and both.precision < both.recall == 1
+""",
+    "04_viewer": """
+assert value == formats.read(crop)[300, 200] and abs(viewer.pixel_size - 1) < 1e-6
+assert amplitudes.shape == (512, 512) and amplitudes[256, 256] < 1e-2 * amplitudes.max()
+assert abs(image["defocus"] - 17000) < 150 and found == restored != by_hand == 17600
+assert 12 < 1 / first < 25
+assert told.startswith("1 area is left out") and len(picks) > 5 and inside.sum() == 0
+assert 5.5 < six / one < 6.5
+assert "is not there" in repr(view(folder / "gone.mrc"))
 """,
     "06_ctf_and_ice": """
 assert abs(fit.defocus_u - 27200) < 300 and fit.astigmatism < 250 and fit.resolution < 8

@@ -14,6 +14,7 @@ class Wire {
     this.line = h("p", { class: "fnb-told", role: "status", "aria-live": "polite", hidden: true });
     this.lost = h("p", { class: "fnb-alert fnb-lost", role: "alert", hidden: true });
     root.prepend(this.lost);
+    root.dataset.lmSuppressShortcuts = "true"; // a notebook's own keys (a, b, d d …) do nothing here
     this.heard = Date.now();
     this.on("msg:custom", (message, buffers) => this.receive(message, buffers ?? []));
     this.live();

@@ -23,6 +23,7 @@ class PictureView {
     this.look = {};
     this.centre = [(width - 1) / 2, (height - 1) / 2];
     this.zoom = 1; // 1: the whole picture is seen
+    this.margin = 0.2; // of what is seen, that finer pixels reach beyond it
     this.pointers = new Map();
     this.cursor = null; // where keys act, when it was keys that brought us here
     this.grey = h("canvas", { class: "fnb-view-grey", "aria-hidden": "true" });
@@ -95,7 +96,7 @@ class PictureView {
     const step = 1 / (this.scale * devicePixelRatio);
     if (!this.sources[0] || this.sources[0].step <= 1.6 * step || this.sources[0].step <= 1) return null;
     const [left, bottom, right, top] = this.seen;
-    const margin = [0.2 * (right - left), 0.2 * (top - bottom)];
+    const margin = [this.margin * (right - left), this.margin * (top - bottom)];
     const part = [Math.max(0, left - margin[0]), Math.max(0, bottom - margin[1]),
       Math.min(this.width, right + margin[0]), Math.min(this.height, top + margin[1])].map(Math.round);
     return part[2] > part[0] && part[3] > part[1] ? { part, step: Math.max(1, Math.floor(step * 1.3)) } : null;
