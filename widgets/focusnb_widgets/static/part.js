@@ -14,11 +14,19 @@ class Wire {
     this.line = h("p", { class: "fnb-told", role: "status", "aria-live": "polite", hidden: true });
     this.lost = h("p", { class: "fnb-alert fnb-lost", role: "alert", hidden: true });
     root.prepend(this.lost);
-    root.dataset.lmSuppressShortcuts = "true"; // a notebook's own keys (a, b, d d …) do nothing here
+    this.keepKeys();
     this.heard = Date.now();
     this.on("msg:custom", (message, buffers) => this.receive(message, buffers ?? []));
     this.live();
     this.ready = () => { this.ask("ready"); this.ask("alive"); };
+  }
+
+  /** In a notebook, plain keys that end here do not make, cut or run its cells. */
+  keepKeys() {
+    if (document.documentElement.dataset.focusnb !== undefined) return;
+    const keep = (event) => { if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); };
+    this.root.addEventListener("keydown", keep);
+    this.ends.push(() => this.root.removeEventListener("keydown", keep));
   }
 
   /** Follow an event of the model until the part ends. */
