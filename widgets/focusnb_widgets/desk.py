@@ -88,7 +88,7 @@ class Desk(HasTraits):
         self._check(images)
         before = {image: self.project.document(image)["flag"] for image in images}
         self.project.flag(list(images), flag)
-        self._remember(
+        self.remember(
             f"flag {flag} for {counted(len(images), 'image')}",
             lambda: self._flag_back(before, flag),
         )
@@ -100,7 +100,7 @@ class Desk(HasTraits):
         self._check(images)
         before = {i: self.project.document(i)["values"].get("comment") for i in images}
         self.project.set(list(images), comment=text or None)
-        self._remember(
+        self.remember(
             f"comment of {counted(len(images), 'image')}",
             lambda: self._comment_back(before, text or None),
         )
@@ -199,7 +199,8 @@ class Desk(HasTraits):
         if not images:
             raise BadValue("no image is chosen; choose one or more rows first")
 
-    def _remember(self, title: str, back: Callable[[], str]) -> None:
+    def remember(self, title: str, back: Callable[[], str]) -> None:
+        """Let an action be undone: `back` takes it back, and tells what it had to leave."""
         self._done = [*self._done, Done(title, back)][-MOST_UNDONE:]
         self._tell_undoable()
 
@@ -213,7 +214,7 @@ class Desk(HasTraits):
         before = {image: self._group(image) for image in images}
         waiting = act()
         after = {image: self._group(image) for image in images}
-        self._remember(
+        self.remember(
             f"move of {counted(len(images), 'image')} to {where}",
             lambda: self._move_back(before, after),
         )

@@ -55,7 +55,6 @@ class Workbench(Part):
     undoable = List(Unicode()).tag(sync=True)
 
     def __init__(self, desk: Any) -> None:
-        self._viewed = 0  # the image that the viewer shows
         super().__init__(
             desk,
             tabs=[
@@ -92,20 +91,17 @@ class Workbench(Part):
             return
         try:
             self._make(self.tab)
-            if self.tab == "viewer" and self.desk.current not in (0, self._viewed):
-                self._show(self.desk.current)
+            if self.tab == "viewer" and self.desk.current not in (0, self.parts["viewer"].image):
+                self.parts["viewer"].show(self.desk.current)
         except WRONG as error:
             self.tell_problem("open", error)
 
     def view(self, image: int, word: str | None = None) -> None:
         """Show an image in the viewer; word: which of its pictures, e.g. "average_dw"."""
         self._make("viewer")
-        self._show(image, word)
-        self.tab = "viewer"
-
-    def _show(self, image: int, word: str | None = None) -> None:
-        self._viewed = image
         self.parts["viewer"].show(image, word)
+        self.desk.current = image
+        self.tab = "viewer"
 
     def do_ready(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> None:
         """Tell what the head shows: a kernel may have waited for its page."""

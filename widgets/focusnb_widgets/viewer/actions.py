@@ -50,7 +50,7 @@ def save_ctf(
     line = f"project.set({image.key!r}, {told})"
     if lock:
         line += f"; project.lock({', '.join(map(repr, values))}, images={image.key!r})"
-    remember(desk, f"CTF of {image.key} by hand", lambda: _back(image, before, values))
+    desk.remember(f"CTF of {image.key} by hand", lambda: _back(image, before, values))
     desk.line = line
     locked = ", and locked: steps that run later leave it alone" if lock else ""
     return f"saved as the CTF of {image.key}{locked}"
@@ -74,16 +74,11 @@ def exclude(desk: Desk, image: Image, polygons: Sequence[Any]) -> str:
     after = {**before, "excluded": [[[round(v, 2) for v in c] for c in one] for one in excluded]}
     image.project.edit_picks(image, **after)
     told = ", ".join(f"{word}={value!r}" for word, value in after.items() if value)
-    remember(desk, f"areas left out of {image.key}", lambda: _edits_back(image, before, after))
+    desk.remember(f"areas left out of {image.key}", lambda: _edits_back(image, before, after))
     desk.line = f"project.edit_picks({image.key!r}{', ' if told else ''}{told})"
     count = len(excluded)
     areas = "no area is" if not count else "1 area is" if count == 1 else f"{count} areas are"
     return f"{areas} left out when {image.key} is picked again"
-
-
-def remember(desk: Desk, title: str, back: Callable[[], str]) -> None:
-    """Let the desk undo what was done here."""
-    desk._remember(title, back)  # noqa: SLF001 - parts add their own actions to the desk's list
 
 
 def _back(image: Image, before: Mapping[str, Any], saved: Mapping[str, Any]) -> str:
