@@ -11,7 +11,7 @@ from typing import Any
 from focusnb.batch import references
 from focusnb.batch.lease import Holder
 from focusnb.batch.placing import INCOMING
-from focusnb.errors import BadProject, BadValue
+from focusnb.errors import BadProject, BadValue, FocusError
 from focusnb.model.document import write_image_json
 from focusnb.model.image import Image
 from focusnb.model.project import Project
@@ -23,12 +23,14 @@ REFERENCES = ("gain", "defects")
 class Copied:
     """What became of the images.
 
-    images: the new ones, in the other project. known: those whose movie the other project has already, with
-    its image there; nothing was copied for them.
+    images: the new ones, in the other project. known: those whose movie the other project has
+    already, with its image there; nothing was copied for them. refused: those that could not be
+    copied, with the reason.
     """
 
     images: list[Image] = field(default_factory=list)
     known: list[tuple[Image, Image]] = field(default_factory=list)
+    refused: list[tuple[Image, str]] = field(default_factory=list)
 
 
 def copy(project: Project, images: Iterable[int], other: Project) -> Copied:
@@ -46,11 +48,12 @@ def copy(project: Project, images: Iterable[int], other: Project) -> Copied:
         if there is not None:
             copied.known.append((source, there))
             continue
-        if not source.folder.is_dir():
-            raise BadProject(
-                f"{source.key}: its folder {source.folder} is not there; nothing to copy"
-            )
-        copied.images.append(_copy(source, other))
+        try:
+            copied.images.append(_copy(source, other))
+        except (FocusError, OSError) as error:
+            copied.refused.append((source, str(error)))
+    if copied.refused and not copied.images and not copied.known:
+        raise BadProject(copied.refused[0][1])
     return copied
 
 
@@ -65,35 +68,48 @@ def _known(source: Image, other: Project) -> Image | None:
 
 
 def _copy(source: Image, other: Project) -> Image:
+    document = _at_rest(source)
     me = Holder.this("import")
     box = other.root / INCOMING / f"{me.pid}-{me.begun}-{secrets.token_hex(4)}"
     try:
         hidden = box / source.number
         shutil.copytree(source.folder, hidden, symlinks=True, ignore=_left_out)
         _mend_links(source.folder, hidden)
-        document = dict(source.document)
+        if _at_rest(source) != document:
+            raise BadProject(f"{source.key} was changed while it was copied; copy it again")
         values = _inherited(source, other)
+        document["values"] = {**values, **document["values"]}
+        document["origins"] = {
+            **dict.fromkeys(values, f"project {source.project.name}"),
+            **document["origins"],
+        }
+        document["rules"] = {}  # what rules did there, none here can take back
         with other.store.transaction() as connection:
-            new = other.add_image(source.name, source.group, values={})
-            document["values"] = {**values, **document["values"]}
-            document["origins"] = {
-                **dict.fromkeys(values, f"project {source.project.name}"),
-                **document["origins"],
-            }
-            connection.execute(
-                "update image set recorded = (?) where id = ?", (_recorded(source), new.id)
-            )
-            os.replace(hidden, new.folder)
+            new = other.add_image(source.name, source.group, values={}, recorded=_recorded(source))
             other.save_document(connection, new.id, document)
             for role, digest in document["originals"].items():
                 connection.execute(
                     "insert or ignore into original values (?, ?, ?, ?)",
                     (digest, role, new.id, str(document["values"].get("movie", ""))),
                 )
+            # Last of all: a crash after it leaves a whole folder, which `rebuild` finds.
+            os.replace(hidden, new.folder)
+            write_image_json(other, new.id)
     finally:
         shutil.rmtree(box, ignore_errors=True)
-    write_image_json(other, new.id)
     return new
+
+
+def _at_rest(source: Image) -> dict[str, Any]:
+    """Give what is known of an image that nobody works on; raises BadProject."""
+    running = source.project.store.rows(
+        "select 1 from batch where image = ? and state = 'running'", (source.id,)
+    )
+    if running:
+        raise BadProject(f"{source.key} is being processed; copy it when that is done")
+    if not source.folder.is_dir():
+        raise BadProject(f"{source.key}: its folder {source.folder} is not there; nothing to copy")
+    return dict(source.document)
 
 
 def _left_out(folder: str, names: list[str]) -> set[str]:

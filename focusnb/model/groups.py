@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 from typing import TYPE_CHECKING
 
 from focusnb.errors import BadProject, BadValue
@@ -46,18 +47,12 @@ def rename(project: "Project", old: str, new: str) -> None:
         )
     if new in names(project) or (project.root / new).exists():
         raise BadValue(f"{project.name} has a group or folder {new!r} already; choose another name")
+    recover(project)  # what an earlier crash has left comes first: there is one intent at a time
     with project.store.transaction() as connection:
         connection.execute(
             "insert or replace into fact values (?, ?)", (INTENT, json.dumps([old, new]))
         )
-    running = _carry_out(project, old, new)
-    if running:
-        raise BadProject(
-            f"{running} images of {old} are being processed; rename it when they are done,"
-            " or pause the queue"
-        )
-    for row in project.store.rows("select id from image where place = ?", (new,)):
-        write_image_json(project, row["id"])
+    _carry_out(project, old, new)
 
 
 def recover(project: "Project") -> list[str]:
@@ -66,32 +61,72 @@ def recover(project: "Project") -> list[str]:
     if told is None:
         return []
     old, new = json.loads(told)
-    _carry_out(project, old, new)
-    for row in project.store.rows("select id from image where place = ?", (new,)):
-        write_image_json(project, row["id"])
+    try:
+        _carry_out(project, old, new)
+    except BadProject as error:
+        return [str(error)]
     return [f"group {old}: its new name {new} was finished"]
 
 
-def _carry_out(project: "Project", old: str, new: str) -> int:
-    """Rename the folder and its images' rows; give how many running batches forbid it."""
+def _carry_out(project: "Project", old: str, new: str) -> None:
+    """Rename the folder and all that names the group; what is in the way ends the intent."""
     source, target = project.root / old, project.root / new
-    with project.store.transaction() as connection:
-        running = int(
-            connection.execute(
-                "select count(*) from batch join image on image.id = batch.image"
-                " where batch.state = 'running' and image.place = ?",
-                (old,),
-            ).fetchone()[0]
-        )
-        if not running:
-            if source.is_dir() and not target.exists():
+    moved = False
+    try:
+        with project.held(), project.store.transaction() as connection:
+            _refuse_while_running(connection, old)
+            if source.is_dir():
+                if target.exists():
+                    raise BadProject(
+                        f"{target} is in the way of renaming {source}; look at both and remove one"
+                    )
                 os.replace(source, target)
-            for row in connection.execute(
-                "select id from image where place = ?", (old,)
-            ).fetchall():
-                document = project.document(row["id"])
-                document["group"] = new
-                project.save_document(connection, row["id"], document)
-            project.store.bump(connection)
-        connection.execute("delete from fact where key = ?", (INTENT,))
-    return running
+                moved = True
+            changed = _rewrite(project, connection, old, new)
+            connection.execute("delete from fact where key = ?", (INTENT,))
+    except Exception as error:
+        if moved and not source.exists():
+            os.replace(target, source)
+        with project.store.transaction() as connection:
+            connection.execute("delete from fact where key = ?", (INTENT,))
+        if isinstance(error, OSError):
+            raise BadProject(f"{old} cannot be renamed to {new}: {error.strerror}") from error
+        raise
+    for image in changed:
+        write_image_json(project, image)
+    rules = project.workspace.get("rules")
+    if isinstance(rules, list):
+        for rule in rules:
+            if isinstance(rule, dict) and rule.get("group") == old:
+                rule["group"] = new
+        project.workspace.set("rules", rules)
+
+
+def _refuse_while_running(connection: sqlite3.Connection, group: str) -> None:
+    running = connection.execute(
+        "select count(*) from batch join image on image.id = batch.image"
+        " where batch.state = 'running' and image.place = ?",
+        (group,),
+    ).fetchone()[0]
+    if running:
+        raise BadProject(
+            f"{running} images of {group} are being processed; rename it when they are done,"
+            " or pause the queue"
+        )
+
+
+def _rewrite(project: "Project", connection: sqlite3.Connection, old: str, new: str) -> list[int]:
+    """Put the new name into rows, into what waits to be moved, and into what the TRASH remembers."""
+    changed = []
+    for row in connection.execute(
+        "select id, place from image where place in (?, ?)", (old, TRASH)
+    ).fetchall():
+        document = project.document(row["id"])
+        key = "group" if row["place"] == old else "former"
+        if document.get(key) == old:
+            document[key] = new
+            project.save_document(connection, row["id"], document)
+            changed.append(int(row["id"]))
+    connection.execute("update move set target = ? where target = ?", (new, old))
+    project.store.bump(connection)
+    return changed

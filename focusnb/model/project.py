@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,7 @@ class Project:
         self.user = Settings(settings.user_file(), lambda: self.words)
         self._groups: dict[str, Settings] = {}
         self._registry: tuple[Any, Registry] | None = None
-        self._held = False
+        self._held = threading.local()
         self._table = Table(self)
         self._workspace = Workspace(self)
 
@@ -98,8 +99,9 @@ class Project:
     @property
     def registry(self) -> Registry:
         """The steps this project can use; read again when a script comes, goes or changes."""
-        if self._registry is not None and self._held:
-            return self._registry[1]
+        held: Registry | None = getattr(self._held, "registry", None)
+        if held is not None:
+            return held
         folders = (settings.user_scripts(), self.root / "scripts")
         stamp = tuple(_stamps(folders))
         if self._registry is None or self._registry[0] != stamp:
@@ -108,13 +110,13 @@ class Project:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Do not look for other scripts meanwhile: for work on many images at once."""
-        _ = self.registry
-        before, self._held = self._held, True
+        """Do not look for other scripts meanwhile, in this thread: for work on many images at once."""
+        before = getattr(self._held, "registry", None)
+        self._held.registry = self.registry
         try:
             yield
         finally:
-            self._held = before
+            self._held.registry = before
 
     @property
     def words(self) -> Vocabulary:

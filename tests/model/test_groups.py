@@ -1,6 +1,7 @@
 """Groups: empty ones, new names, out of the TRASH, and what a crash leaves half done."""
 
 import json
+import threading
 
 import pytest
 from monitor import made
@@ -74,6 +75,82 @@ def test_a_crash_between_folder_and_rows_is_finished_at_the_next_start(project):
     assert notes == ["group a: its new name b was finished"]
     assert project[1].folder.is_dir()
     assert project.groups == ["b"]
+
+
+def test_a_new_name_that_fails_half_way_leaves_all_as_it_was(project, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(project, "save_document", full)
+    with pytest.raises(BadProject, match="No space left"):
+        project.rename_group("a", "b")
+    monkeypatch.undo()
+    assert project.groups == ["a"]
+    assert project[1].folder.is_dir()
+    assert project.store.fact(groups.INTENT) is None
+    project.rename_group("a", "c")
+    assert project[1].folder == project.root / "c" / "0000000001"
+
+
+def test_a_folder_that_is_in_the_way_of_a_half_given_name_is_told(project):
+    with project.store.transaction() as connection:
+        connection.execute(
+            "insert into fact values (?, ?)", (groups.INTENT, json.dumps(["a", "b"]))
+        )
+    (project.root / "b").mkdir()
+    (note,) = record.recover(project)
+    assert "is in the way of renaming" in note
+    assert project[1].folder.is_dir()
+    assert project[1].group == "a"
+    assert record.recover(project) == []
+
+
+def test_a_new_name_is_known_to_the_trash_to_waiting_moves_and_to_rules(project):
+    project.make_group("keep")
+    project.workspace.set("rules", [{"name": "x", "condition": "defocus > 1", "group": "a"}])
+    project.trash([1])
+    with project.store.transaction() as connection:
+        connection.execute(
+            "insert into batch (image, steps, position, state, submitted)"
+            " values (2, 'motion', 1, 'running', 0)"
+        )
+    project.move([2], "keep")
+    project.rename_group("keep", "best")
+    with project.store.transaction() as connection:
+        connection.execute("update batch set state = 'done'")
+    record.recover(project)
+    assert project[2].group == "best"
+    project.rename_group("a", "first")
+    project.restore([1])
+    assert project[1].group == "first"
+    assert project.workspace.get("rules")[0]["group"] == "first"
+
+
+def test_nothing_is_moved_when_one_image_cannot(project):
+    (project.root / "b" / "0000000003").mkdir(parents=True)
+    with pytest.raises(BadProject, match="is in the way of moving"):
+        project.move([1, 2, 3], "b")
+    assert [project[i].group for i in (1, 2, 3)] == ["a", "a", "a"]
+
+
+def test_scripts_are_seen_again_after_work_in_two_threads(project):
+    inside, leave = threading.Event(), threading.Event()
+
+    def work():
+        with project.held():
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    inside.wait(10)
+    with project.held():
+        leave.set()
+    thread.join()
+    script = project.root / "scripts" / "mine.sh"
+    script.write_text('#!/bin/sh\n# /// script\n# [tool.focusnb]\n# title = "Mine"\n# ///\n')
+    script.chmod(0o755)
+    assert "mine" in project.registry.scripts
 
 
 def test_trashed_images_come_back_to_where_each_was(project):
