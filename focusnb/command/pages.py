@@ -1,6 +1,7 @@
 """Commands that open pages: monitor, dashboard, lab, view, tune."""
 
 import argparse
+import atexit
 import json
 import os
 import secrets
@@ -176,7 +177,11 @@ def _lab(args: argparse.Namespace) -> int:
         told = {"IdentityProvider": {"token": token}}
         (Path(private) / "jupyter_server_config.json").write_text(json.dumps(told))
         places = [private, str(dashboards_dir() / "lab"), os.environ.get("JUPYTER_CONFIG_PATH")]
-        environment = {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, places))}
+        environment = {
+            **os.environ,
+            "FOCUSNB_PROJECT": str(project.root),
+            "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, places)),
+        }
         server = subprocess.Popen(command, env=environment, cwd=project.root)
         try:
             address = f"http://{HERE}:{port}/lab/tree/{WORKBENCH}?token={token}"
@@ -192,9 +197,15 @@ def _lab(args: argparse.Namespace) -> int:
 
 
 def _open(address: str) -> None:
+    """Open the browser by a page that only we can read: its command line is seen by everybody."""
     import webbrowser
+    from html import escape
 
-    webbrowser.open(address)
+    handle, name = tempfile.mkstemp(prefix="focusnb-open-", suffix=".html")
+    with os.fdopen(handle, "w", encoding="utf-8") as page:
+        page.write(f'<meta http-equiv="refresh" content="0; url={escape(address)}">')
+    atexit.register(Path(name).unlink, missing_ok=True)
+    webbrowser.open(Path(name).as_uri())
 
 
 def _free(port: int) -> int:
@@ -214,9 +225,11 @@ def _answers(server: "subprocess.Popen[Any]", address: str) -> bool:
     """Wait until a server answers; False when it has ended."""
     import urllib.request  # takes a while, and other commands need it not
 
+    # a proxy of the environment has nothing to do with this computer's own address
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while server.poll() is None:
         with suppress(OSError):
-            urllib.request.urlopen(address, timeout=2).close()
+            direct.open(address, timeout=2).close()
             return True
         time.sleep(0.2)
     return False

@@ -118,8 +118,14 @@ def test_a_folder_to_watch_is_stored(session):
     assert "camera" in (session.folder / "apoferritin" / "project.toml").read_text(encoding="utf-8")
 
 
+def test_the_widgets_do_in_python_what_their_buttons_do(session):
+    answer = session(block("python", "LibraryTable(desk)"), sys.executable, "-c")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == "project.flag(project.select('ctf_resolution < 20'), 'gold')\n"
+
+
 def test_the_library_does_the_same_in_python(session):
-    code = f"{block('python', 'fn.open')}\nprint(len(table), project.values()['good_iciness'])"
+    code = f"{block('python', 'project.export')}\nprint(len(table), project.values()['good_iciness'])"
     # the dispatcher's processes import the main module again
     guarded = "if __name__ == '__main__':\n" + "".join(
         f"    {line}\n" for line in code.splitlines()
