@@ -110,7 +110,36 @@ class Alive(tornado.web.RequestHandler):
         self.set_status(204)
 
 
-class Guarded(TornadoVoilaHandler):
+class Shown(TornadoVoilaHandler):
+    """The page; where it cannot be shown, a sentence says so."""
+
+    async def prepare(self, **how: Any) -> None:
+        """Before a visitor gets one of the kernels that wait: those that have died are not for him."""
+        await super().prepare(**how)
+        pools = self.kernel_manager._pools  # noqa: SLF001 - voila itself hands out dead ones
+        for pool in pools.values():
+            for one in [task for task in pool if task.done()]:
+                if one.exception() is not None or not await self._lives(one.result()["kernel_id"]):
+                    pool.remove(one)
+
+    async def _lives(self, kernel: str) -> bool:
+        known = kernel in self.kernel_manager
+        return known and await self.kernel_manager.get_kernel(kernel).is_alive()
+
+    def write_error(self, status_code: int, **how: Any) -> None:
+        """Say in a sentence what is missing; a kernel that did not start is tried again."""
+        told = {
+            403: "This page needs its token: open the whole address that was printed when it was started.",
+            500: "The page could not be opened: its kernel did not start, or the computer is very busy."
+            " It is tried again in ten seconds; the terminal in which it was started may tell more.",
+        }.get(status_code, f"error {status_code}")
+        if status_code == 500:
+            self.set_header("Refresh", "10")
+        self.set_header("Content-Type", "text/plain; charset=UTF-8")
+        self.finish(told)
+
+
+class Guarded(Shown):
     """The page for those who know its token; then the address forgets it."""
 
     async def prepare(self) -> None:
@@ -118,12 +147,6 @@ class Guarded(TornadoVoilaHandler):
         await super().prepare(_redirect_to_login=False)
         if self.get_argument("token", None) is not None:
             self.redirect(self.request.path)  # the cookie that was just set does from now on
-
-    def write_error(self, status_code: int, **how: Any) -> None:
-        """Say in a sentence what is missing."""
-        self.set_header("Content-Type", "text/plain; charset=UTF-8")
-        told = "This page needs its token: open the whole address that was printed when it was started."
-        self.finish(told if status_code == 403 else f"error {status_code}")
 
 
 class BokehFiles(tornado.web.StaticFileHandler):
@@ -155,7 +178,7 @@ class Server(Voila):
                 continue
             if pattern == url_path_join(under, r"/(.*)"):
                 # any other path is unknown: a stray request (favicon.ico, a scanner) starts no kernel
-                shown = Guarded if self.page.token else handler[1]
+                shown = Guarded if self.page.token else Shown
                 handler = (url_path_join(under, r"/()"), shown, *handler[2:])
             kept.append(handler)
         return [
@@ -237,6 +260,8 @@ def settings(page: Page, host: str, port: int) -> list[str]:
         f"--VoilaConfiguration.default_pool_size={page.pool}",
         "--VoilaConfiguration.kernel_spec_manager_class=focusnb_widgets.server.OwnPython",
         *(f"--VoilaConfiguration.extension_allowlist={name}" for name in EXTENSIONS),
+        # one that was started again would know nothing of its page
+        "--KernelManager.autorestart=False",
         f"--MappingKernelManager.cull_idle_timeout={IDLE}",
         "--MappingKernelManager.cull_interval=20",
         # no command line of a process: nobody else on this computer can read it

@@ -1,7 +1,7 @@
 // A part of the workbench and its kernel: questions, answers, what went wrong, and who still lives.
 
 const BEAT_MS = 15000;
-const SILENT_MS = 40000;
+const ANSWER_MS = 12000; // a question that nobody has answered for so long: the kernel is busy, or gone
 
 /**
  * The page's end of a Part. handlers: what to do with each kind of message, by the name of its first
@@ -15,7 +15,7 @@ class Wire {
     this.lost = h("p", { class: "fnb-alert fnb-lost", role: "alert", hidden: true });
     root.prepend(this.lost);
     this.keepKeys();
-    this.heard = Date.now();
+    this.since = null; // when the first question was put that has no answer yet
     this.on("msg:custom", (message, buffers) => this.receive(message, buffers ?? []));
     this.live();
     this.ready = () => { this.ask("ready"); this.ask("alive"); };
@@ -35,10 +35,15 @@ class Wire {
     this.ends.push(() => this.model.off(event, act));
   }
 
-  ask(name, more = {}, buffers = []) { this.model.send({ do: name, ...more }, undefined, buffers); }
+  ask(name, more = {}, buffers = []) {
+    this.since ??= Date.now();
+    try {
+      this.model.send({ do: name, ...more }, undefined, buffers);
+    } catch { this.since = 0; } // its connection is closed
+  }
 
   receive(message, buffers) {
-    this.heard = Date.now();
+    this.since = null;
     this.tellLost("");
     if (message.now !== undefined) { globalThis.focusnbClock = Date.now() / 1000 - message.now; return; }
     const kind = Object.keys(message)[0];
@@ -57,8 +62,9 @@ class Wire {
   }
 
   tellLost(text) {
-    if (this.lost.textContent === text) return;
-    this.lost.textContent = text;
+    if (this.lost.firstChild?.textContent === text) return;
+    const again = h("button", { type: "button", class: "fnb-button", onclick: () => location.reload() }, "Load the page again");
+    this.lost.replaceChildren(text, ...(document.documentElement.dataset.focusnb === undefined ? [] : [" ", again]));
     this.lost.hidden = !text;
     this.root.classList.toggle("fnb-is-lost", Boolean(text));
   }
@@ -68,26 +74,26 @@ class Wire {
     const own = document.documentElement.dataset.focusnb; // our own page
     const beat = () => { if (!document.hidden) this.ask("alive"); };
     const look = async () => {
-      if (document.hidden || Date.now() - this.heard < SILENT_MS) return;
+      if (document.hidden || this.since === null || Date.now() - this.since < ANSWER_MS) return;
       let text = "The kernel of this view does not answer: it is busy, or it has ended. What you see may be old; "
         + "if this stays, run its cell again.";
       if (own !== undefined) {
         try {
           await fetch(`${own}alive`, { cache: "no-store" });
-          text = "The kernel of this page does not answer; what you see is old. Load the page again.";
+          text = "The kernel of this page does not answer: it is busy, or it has ended. What you see may be old; if this stays, load the page again.";
         } catch {
           text = "The page's server does not answer; what you see is old. Start it again, and load the page anew.";
         }
       }
-      this.tellLost(text);
+      if (this.since !== null) this.tellLost(text);
     };
     const wake = () => {
       if (document.hidden) return;
-      this.heard = Math.max(this.heard, Date.now() - SILENT_MS + 8000); // a sleeping phone gets eight seconds
+      this.since = null; // a sleeping phone has heard nothing meanwhile
       beat();
     };
     document.addEventListener("visibilitychange", wake);
-    const ids = [setInterval(beat, BEAT_MS), setInterval(look, 4000)];
+    const ids = [setInterval(beat, BEAT_MS), setInterval(look, 2000)];
     this.ends.push(() => { ids.forEach(clearInterval); document.removeEventListener("visibilitychange", wake); });
   }
 

@@ -48,7 +48,7 @@ class WorkbenchView {
   tellUndo() {
     const [last] = this.model.get("undoable");
     this.undo.disabled = !last;
-    this.undo.title = last ? `Undo: ${last}` : "Nothing to undo";
+    this.undo.title = last ? `Undo: ${last}` : "Nothing was done in this window that can be undone";
     this.undo.setAttribute("aria-label", this.undo.title);
   }
 
