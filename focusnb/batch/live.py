@@ -83,19 +83,18 @@ def live(
             presence.tell(hindrance=trouble, watches=_told(watchers))
             time.sleep(SCAN)
     finally:
-        if asked == "finish" and dispatcher is not None:
-            with suppress(*TROUBLE):
-                running.finish(project, dispatcher.pid, until)
-        if dispatcher is not None and dispatcher.poll() is None:
-            dispatcher.terminate()
-            with suppress(subprocess.TimeoutExpired):  # it ends with this process at the latest
-                dispatcher.wait(60)
-        try:
-            (finish or publish)()
-        except TROUBLE as error:
-            news(_said(project, error))
-        with suppress(*TROUBLE):
-            presence.release()
+        with presence.ending():
+            if asked == "finish" and dispatcher is not None:
+                with suppress(*TROUBLE):
+                    running.finish(project, dispatcher.pid, until)
+            if dispatcher is not None and dispatcher.poll() is None:
+                dispatcher.terminate()
+                with suppress(subprocess.TimeoutExpired):  # it ends with this process at the latest
+                    dispatcher.wait(60)
+            try:
+                (finish or publish)()
+            except TROUBLE as error:
+                news(_said(project, error))
 
 
 def _told(watchers: dict[str, watch.Watcher]) -> dict[str, dict[str, Any]]:

@@ -40,8 +40,10 @@ class Ruler:
     def look(self) -> list[str]:
         """Apply what is to be applied; give a line for each rule that did something or is broken."""
         began = self._clock()
+        if began < self._due:
+            return []
         revision = self._project.store.revision
-        if began < self._due or (revision == self._revision and not self._left):
+        if revision == self._revision and self._left <= self._busy():
             return []
         said = self._apply(revision)
         self._due = self._clock() + REST * (self._clock() - began)
@@ -49,23 +51,25 @@ class Ruler:
 
     def _apply(self, revision: int) -> list[str]:
         store = self._project.store
-        begun = int(store.fact("ruled") or revision)
+        ruled_until = store.fact("ruled")
+        begun = int(ruled_until or revision)
         rules = [rule for rule in self._rules if rule.on]
         said = []
         if rules:
             since = begun if self._revision < 0 else self._revision
             changed = self._changed(since) | self._left
-            busy = ruled.running(self._project, waiting=True)
+            busy = self._busy()
             rows = {row["id"]: row for row in self._project.rows()}
             for rule in rules:
                 said += self._one(rule, rows, changed, busy, begun)
             self._left = changed & busy
+        else:
+            self._left = set()
         # What the rules themselves have just changed is nothing new.
         self._revision = revision
-        with store.transaction() as connection:
-            connection.execute(
-                "insert or replace into fact values ('ruled', ?)", (str(max(begun, revision)),)
-            )
+        if (until := str(max(begun, revision))) != ruled_until:
+            with store.transaction() as connection:
+                connection.execute("insert or replace into fact values ('ruled', ?)", (until,))
         return said
 
     def _one(
@@ -120,6 +124,10 @@ class Ruler:
         words = words_of(rule.condition)
         made = OF_GOOD if {"good", "reasons"} & set(words) else ()
         return [word for word in words if word not in BY_HAND] + list(made)
+
+    def _busy(self) -> set[int]:
+        """Give the images whose batch waits or runs; what is left is judged when it has ended."""
+        return ruled.running(self._project, waiting=True)
 
     def _changed(self, since: int) -> set[int]:
         rows = self._project.store.rows("select id from image where revision > ?", (since,))

@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,14 @@ from typing import Any
 import psutil
 
 from focusnb.batch.lease import NAME, SAME_START, SESSION, Holder, Lease
-from focusnb.errors import QueueError
+from focusnb.errors import FocusError, QueueError
 from focusnb.model.project import Project
 
 BEAT = 3.0  # seconds between heartbeats of a session
 SAID = 1.0  # seconds between two times that a session writes down what it does
 BIG = 5_000_000  # bytes after which the log begins anew
 POLL = 0.1
+TROUBLE = (FocusError, OSError, sqlite3.Error)
 WHO = {NAME: "dispatcher", SESSION: "live session"}
 
 
@@ -37,10 +40,18 @@ class Who:
     asked: str = ""
 
     def __str__(self) -> str:
-        place = "this computer" if self.here else self.host
         since = time.strftime("%H:%M on %d %b", time.localtime(self.since))
+        return self._told(f", since {since}")
+
+    @property
+    def named(self) -> str:
+        """Who it is without the time, which pages tell in the zone of who looks at them."""
+        return self._told("")
+
+    def _told(self, since: str) -> str:
+        place = "this computer" if self.here else self.host
         end = {"finish": ", ending when what runs has ended", "now": ", ending"}.get(self.asked, "")
-        return f"{WHO[self.kind]}: process {self.pid} on {place}, since {since}{end}"
+        return f"{WHO[self.kind]}: process {self.pid} on {place}{since}{end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +112,7 @@ def start(project: Project, *, wait: float = 0.0) -> subprocess.Popen[bytes]:
     can begin.
     """
     if (there := who(project, SESSION)) is not None:
-        raise QueueError(f"{there}: it runs already; stop it before you start another")
+        raise QueueError(f"{there.named}: it runs already; stop it before you start another")
     file = log_file(project)
     if file.exists() and file.stat().st_size > BIG:
         file.replace(file.with_suffix(".log.1"))
@@ -144,7 +155,7 @@ def stop_queue(project: Project, *, now: bool = False, wait: float = 0.0) -> Non
     session = who(project, SESSION)
     if session is not None and not session.asked:
         raise QueueError(
-            f"{session}: it keeps the queue going; pause the queue, or stop the live session"
+            f"{session.named}: it keeps the queue going; pause the queue, or stop the live session"
         )
     _end(project, NAME, now)
     _wait(project, NAME, wait)
@@ -188,7 +199,8 @@ def _end(project: Project, name: str, now: bool) -> Holder:
         nobody = "no live session runs" if name == SESSION else "nobody works on the queue"
         raise QueueError(f"{project.name}: {nobody}; there is nothing to stop")
     if not holder.here:
-        raise QueueError(f"{who(project, name)}; stop it there: it is a process of that computer")
+        there = Who(name, holder.host, holder.pid, holder.begun, holder.here)
+        raise QueueError(f"{there.named}; stop it there: it is a process of that computer")
     lease.ask(holder, "now" if now else "finish")
     if now:
         with suppress(psutil.AccessDenied):  # somebody else's: it finds the request by itself
@@ -209,7 +221,7 @@ def _wait(project: Project, name: str, seconds: float) -> None:
     while (there := who(project, name)) is not None and time.monotonic() < until:
         time.sleep(POLL)
     if seconds and there is not None:
-        raise QueueError(f"{there}: it has not ended after {seconds:g} s; it may need longer")
+        raise QueueError(f"{there.named}: it has not ended after {seconds:g} s; it may need longer")
 
 
 def _lease(project: Project, name: str) -> Lease:
@@ -236,9 +248,9 @@ class Presence:
     def take(self) -> None:
         """Become the project's live session; raises QueueError when there is another one."""
         if not self._lease.take():
-            raise QueueError(
-                f"{who(self._project, SESSION)}: it runs already; stop it before you start another"
-            )
+            there = who(self._project, SESSION)
+            name = there.named if there is not None else "a live session"
+            raise QueueError(f"{name}: it runs already; stop it before you start another")
 
     def tend(self) -> str:
         """Tell that the session lives; give how it is asked to end: finish, now, or not."""
@@ -256,10 +268,32 @@ class Presence:
         """Remember what the session says: news=, hindrance=, watches=."""
         self._state |= state
 
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Be the session until all has ended: what runs may take longer than others are patient."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(BEAT):
+                with suppress(*TROUBLE):  # the disk is full, or busy: it is tried again
+                    self._lease.beat()
+            self._project.store.close()  # this thread's own connection
+
+        beats = threading.Thread(target=beat, daemon=True)
+        beats.start()
+        try:
+            yield
+        finally:
+            over.set()
+            beats.join()
+            with suppress(*TROUBLE):
+                self.release()
+
     def release(self) -> None:
-        """Be the session no longer."""
+        """Be the session no longer; another one that took over keeps what it says."""
+        if _said(self._project).get("pid") == os.getpid():
+            self._file.unlink(missing_ok=True)
         self._lease.release()
-        self._file.unlink(missing_ok=True)
 
     def _write(self) -> None:
         if self._state == self._written:

@@ -102,6 +102,7 @@ class Watcher:
         except OSError as error:
             self._hindered(f"{self.folder} cannot be read ({error.strerror}); it is tried again")
             return images
+        self._forget_gone({*movies, *mdocs})
         now = self._clock()
         ready = [rel for rel, stamp in movies.items() if self._settled(rel, stamp, now, options)]
         late = [rel for rel, stamp in mdocs.items() if self._is_late(rel, stamp, now, options)]
@@ -152,8 +153,11 @@ class Watcher:
         self._again = self.project.store.fact(AGAIN)
         self._seen: dict[str, Seen] = {}
         self._refused: dict[str, str] = {}
+        self._problems: set[str] = set()  # whatever was refused, mdocs too
         self._said.clear()
         for row in self.project.store.rows("select * from seen where watch = ?", (self._key,)):
+            if row["outcome"] == "refused":
+                self._problems.add(row["path"])
             if row["outcome"] == "refused" and not row["path"].endswith(MDOC):
                 self._refused[row["path"]] = row["message"]  # it is tried again
             else:
@@ -352,6 +356,22 @@ class Watcher:
         self._seen[path] = Seen(stamp, image)
         self._refused.pop(path, None)
 
+    def _forget_gone(self, there: set[str]) -> None:
+        """Forget refused files that are not there any more, or not wanted: they are no problem."""
+        gone = self._problems - {placing.text(rel) for rel in there} if self._problems else ()
+        if not gone:
+            return
+        with self.project.store.transaction() as connection:
+            connection.executemany(
+                "delete from seen where watch = ? and path = ? and outcome = 'refused'",
+                [(self._key, path) for path in gone],
+            )
+            self.project.store.bump(connection)
+        for path in gone:
+            self._problems.discard(path)
+            self._refused.pop(path, None)
+            self._seen.pop(path, None)
+
     def _write(
         self, path: str, stamp: Stamp, outcome: str, image: int | None, message: str
     ) -> None:
@@ -360,6 +380,7 @@ class Watcher:
             connection.execute("insert or replace into seen values (?, ?, ?, ?, ?, ?, ?)", values)
             if outcome == "refused":  # what comes in is told by its import
                 self.project.store.bump(connection)
+        (self._problems.add if outcome == "refused" else self._problems.discard)(path)
 
     def _hindered(self, message: str | None) -> None:
         """Say once what hinders, and once that it is over."""

@@ -22,9 +22,6 @@ CARRIED = "group "  # origin of a value that an image took along, with the group
 def move(project: "Project", images: Iterable[int], group: str) -> list[int]:
     """Move images into a group; give those that must wait for a running batch."""
     images = list(images)
-    for image in images:  # before anything is moved: all of them, or none
-        if text := _hindered(project, image, group):
-            raise BadProject(text)
     (project.root / group).mkdir(exist_ok=True)
     with project.store.transaction() as connection:
         connection.executemany(

@@ -44,16 +44,23 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What came of undoing a rule: images that are back, and those that others changed since."""
+    """What came of undoing a rule: images that are back, and those that others changed since.
+
+    hindered: images that could not be moved back, with the reason in `problem`.
+    """
 
     name: str
     images: tuple[int, ...]
     left: tuple[int, ...]
+    hindered: tuple[int, ...] = ()
+    problem: str = ""
 
     def __str__(self) -> str:
         text = f"rule {self.name!r} undone for {counted(len(self.images), 'image')}"
         if self.left:
             text += f"; {counted(len(self.left), 'image')} stayed: changed by hand since"
+        if self.hindered:
+            text += f"; {counted(len(self.hindered), 'image')} could not come back: {self.problem}"
         return text
 
 
@@ -142,7 +149,10 @@ def apply(
             why = reasons(project, rule, found)
             for start in range(0, len(found), AT_ONCE):
                 part = found[start : start + AT_ONCE]
-                applied.changed[rule.name] += _act(project, rule, part, why)
+                changed, problem = _act(project, rule, part, why)
+                applied.changed[rule.name] += changed
+                if problem:
+                    applied.problems[rule.name] = problem
         except FocusError as error:
             applied.problems[rule.name] = str(error)
     return applied
@@ -173,7 +183,8 @@ def reasons(project: "Project", rule: Rule, images: Sequence[int]) -> dict[int, 
 def undo(project: "Project", rules: Rules, name: str) -> Undone:
     """Bring back the images that a rule changed, those that are still as it left them.
 
-    They are marked: the rule leaves them alone from now on, until it is changed.
+    They are marked: the rule leaves them alone from now on, until it is changed. An image that
+    cannot be moved back is not: it is tried again when the rule is undone once more.
     """
     done = {image: one for image, one in rules.ledger.of(name).items() if not one["undone"]}
     if not done and name not in [rule.name for rule in rules]:
@@ -206,10 +217,21 @@ def undo(project: "Project", rules: Rules, name: str) -> Undone:
                 back.append(image)
         for image in (i for i in images[start : start + AT_ONCE] if i in flagged):
             write_image_json(project, image)  # moving writes it by itself
+    hindered: list[int] = []
+    problem = ""
     for group, some in places.items():
-        moves.move(project, some, group)
-    left = [image for image in images if image not in set(back)]
-    return Undone(name, tuple(back), tuple(left))
+        stuck, text = _moved_all(project, some, group)
+        hindered, problem = hindered + stuck, problem or text
+    if hindered:
+        with project.store.transaction() as connection:
+            for image in hindered:
+                _note(connection, image, f"rule {name!r} not undone: {problem}")
+        project.change_all(
+            hindered, lambda document, _: document["rules"][name].update(undone=False)
+        )
+    left = set(images) - set(back)
+    back = [image for image in back if image not in set(hindered)]
+    return Undone(name, tuple(back), tuple(sorted(left)), tuple(hindered), problem)
 
 
 def allow_again(project: "Project", rules: Rules, name: str) -> int:
@@ -228,8 +250,8 @@ def running(project: "Project", *, waiting: bool = False) -> set[int]:
 
 def _act(
     project: "Project", rule: Rule, images: Sequence[int], why: Mapping[int, str]
-) -> list[int]:
-    """Let a rule act on some images; give those that it changed."""
+) -> tuple[list[int], str]:
+    """Let a rule act on some images; give those that it changed, and what was in the way of others."""
     changed = []
     stamp = datetime.now(UTC).isoformat(timespec="seconds")
     with project.store.transaction() as connection:
@@ -263,24 +285,31 @@ def _act(
     if rule.flag:
         for image in changed:
             write_image_json(project, image)
-        return changed
-    return _moved_all(project, rule, changed)
-
-
-def _moved_all(project: "Project", rule: Rule, images: list[int]) -> list[int]:
-    """Finish the moves of a rule; what is in the way of one is told, and it was never made."""
-    try:
-        moves.move(project, images, rule.group)
-    except FocusError:
-        pending = _pending(project)
-        hindered = [
-            image
-            for image in images
-            if image not in pending and project.document(image)["group"] != rule.group
-        ]
+        return changed, ""
+    hindered, problem = _moved_all(project, changed, rule.group)
+    if hindered:
         project.change_all(hindered, lambda document, _: document["rules"].pop(rule.name, None))
-        raise
-    return images
+    return [image for image in changed if image not in set(hindered)], problem
+
+
+def _moved_all(project: "Project", images: Sequence[int], group: str) -> tuple[list[int], str]:
+    """Finish moves that were intended; give the images that could not be, and what is in the way."""
+    moves.finish(project)
+    busy, pending = running(project), _pending(project)
+    left = [i for i in images if pending.get(i) == group and i not in busy]
+    if not left:
+        return [], ""
+    try:
+        moves.move(project, left, group)
+        return [], ""
+    except FocusError as error:
+        problem = str(error)
+    hindered = [image for image in left if project.document(image)["group"] != group]
+    with project.store.transaction() as connection:
+        connection.executemany(
+            "delete from move where image = ? and target = ?", [(i, group) for i in hindered]
+        )
+    return hindered, problem
 
 
 def _open(rule: Rule, flag: str, group: str, record: Any) -> bool:

@@ -12,11 +12,12 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from focusnb.errors import BadSelection, BadValue, FocusError, UnknownName
+from focusnb.errors import BadProject, BadSelection, BadValue, FocusError, UnknownName
 from focusnb.model.document import FLAGS
 from focusnb.model.expr import compile_selection
-from focusnb.model.group import TRASH, check_group
+from focusnb.model.group import check_group
 from focusnb.model.param import ROW_WORDS, Param
+from focusnb.model.units import in_shown_unit, shown_unit
 from focusnb.model.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -108,12 +109,11 @@ class Rules:
         """
         rule = self._checked(Rule(" ".join(name.split()), condition.strip(), flag, move, on))
         with self._project.editing():
-            rules = list(self)
-            if rule.name in [one.name for one in rules]:
+            if rule.name in [one.name for one in self]:
                 raise BadValue(f"there is a rule {rule.name!r} already; choose another name")
             if on:
                 rule = self._begun(rule)
-            self._write([*rules, rule])
+            self._write([*self._entries(), asdict(rule)])
         return rule
 
     def change(
@@ -147,8 +147,8 @@ class Rules:
     def remove(self, name: str) -> None:
         """Remove a rule from the list; what it did stays, and can still be undone."""
         with self._project.editing():
-            gone = self[name]
-            self._write([rule for rule in self if rule.name != gone.name])
+            place = self._place(name)
+            self._write([entry for i, entry in enumerate(self._entries()) if i != place])
 
     @property
     def offered(self) -> list[Rule]:
@@ -235,12 +235,25 @@ class Rules:
 
     def _read(self) -> list[tuple[Rule, str]]:
         """Give the rules, each with what is wrong with it as it is written."""
-        told = self._workspace.get("rules")
-        if told is None:
-            return [(FIRST, "")]
+        told = self._written()
         if not isinstance(told, list):
-            return [(Rule("rules", ""), f"{self._workspace.path}: rules is no list")]
+            return [(Rule("rules", ""), self._no_list)]
         return [self._one(entry, number) for number, entry in enumerate(told, 1)]
+
+    def _entries(self) -> list[Any]:
+        """Give the rules as they are written, those too that cannot be read, to be changed."""
+        told = self._written()
+        if not isinstance(told, list):
+            raise BadProject(self._no_list)
+        return told
+
+    def _written(self) -> Any:
+        told = self._workspace.get("rules")
+        return [asdict(FIRST)] if told is None else told
+
+    @property
+    def _no_list(self) -> str:
+        return f"{self._workspace.path}: rules is no list; mend it or remove it"
 
     def _one(self, entry: Any, number: int) -> tuple[Rule, str]:
         where = f"{self._workspace.path}: rule {number}"
@@ -257,11 +270,22 @@ class Rules:
         )
         return rule, f"{where}: {wrong[0]} is no text; mend it or remove it" if wrong else ""
 
-    def _write(self, rules: list[Rule]) -> None:
-        self._workspace.set("rules", [asdict(rule) for rule in rules])
+    def _write(self, entries: list[Any]) -> None:
+        self._workspace.set("rules", entries)
+
+    def _place(self, name: str) -> int:
+        _ = self[name]  # tells which there are
+        return [rule.name for rule in self].index(name)
 
     def _put(self, changed: Rule) -> None:
-        self._write([changed if rule.name == changed.name else rule for rule in self])
+        """Write what has changed of a rule; what else somebody wrote there stays."""
+        entries, place = self._entries(), self._place(changed.name)
+        before, entry = self[changed.name], entries[place]
+        new = {w: v for w, v in asdict(changed).items() if v != getattr(before, w)}
+        if not isinstance(entry, dict):
+            raise BadValue(self.problem(changed.name))
+        entries[place] = {**entry, **new}
+        self._write(entries)
 
     def _begun(self, rule: Rule) -> Rule:
         """Give a rule that is on from now."""
@@ -328,14 +352,6 @@ def words_of(text: str) -> list[str]:
     return list(dict.fromkeys(node.id for node in names))
 
 
-def is_trash(rule: Rule) -> bool:
-    """Tell whether a rule throws images away."""
-    return rule.group == TRASH
-
-
 def shown(param: Param, value: Any) -> str:
-    """Give a value with its unit as people read it; defocus in µm."""
-    if isinstance(value, int | float) and param.unit == "Å" and "defocus" in param.name:
-        return f"{value / 1e4:.2f} µm" if not isinstance(value, bool) else str(value)
-    unit = "" if param.unit in ("", "1") else f" {param.unit}"
-    return f"{param.show(value)}{unit}"
+    """Give a value with its unit as people read it."""
+    return f"{in_shown_unit(param, value)} {shown_unit(param)[0]}".rstrip()

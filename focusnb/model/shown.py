@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from focusnb.errors import FocusError
 from focusnb.model.param import Param
 from focusnb.model.text import counted
+from focusnb.model.units import in_shown_unit, shown_unit
 
 if TYPE_CHECKING:
     from focusnb.model.image import Image
@@ -21,9 +22,7 @@ LIMIT = 2_000_000  # bytes; previews are far smaller, and nothing else is put in
 
 def measured(param: Param, value: Any) -> tuple[str, str]:
     """Give a number and its unit as interfaces show them: defocus in µm, ratios without a unit."""
-    if param.name in ("defocus", "defocus_u", "defocus_v", "defocus_target"):
-        return f"{value / 1e4:.2f}", "µm"
-    return param.show(value), "" if param.unit in (None, "1") else param.unit
+    return in_shown_unit(param, value), shown_unit(param)[0]
 
 
 def project_html(project: "Project") -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focusnb.model.settings import write_text
+from focusnb.model.text import seconds
 from focusnb.monitor import activity, alerts, pictures, series
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _write(
     everything = project.rows()
     rows = [row for row in everything if row["group"] != "TRASH"]
     came = activity.imported(project)
-    times = [series.seconds(row["recorded"]) or came.get(row["id"]) for row in rows]
+    times = [seconds(row["recorded"]) or came.get(row["id"]) for row in rows]
     counts, latest = activity.hours(project, rows, came, now)
     latest["recorded"] = max((t for t in times if t is not None), default=None)
     queue = activity.queue(project, now)

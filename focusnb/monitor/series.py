@@ -1,8 +1,6 @@
 """The time series of a feed: one array per word, in the order of recording, thinned when long."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 # What the pages plot; all are words of the library.
@@ -17,17 +15,6 @@ WORDS = (
 )
 # This many of the last images are all there; of those before, at most as many once more.
 RECENT = 3000
-
-
-@lru_cache(maxsize=100_000)
-def seconds(recorded: str | None) -> float | None:
-    """Give an ISO 8601 time as seconds since 1970; without a zone it is this computer's time."""
-    if not recorded:
-        return None
-    try:
-        return datetime.fromisoformat(recorded).timestamp()
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def make(

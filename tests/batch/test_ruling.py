@@ -129,6 +129,33 @@ def test_a_broken_rule_is_told_once_and_the_others_go_on(project, ruler, rules):
     assert len(warned) == 1
 
 
+def test_while_nothing_happens_nobody_looks(project, ruler, rules, monkeypatch):
+    ruler.look()
+    measure(project, 2, drift_range=80.0)
+    batch(project, 2, "waiting")
+    ruler.look()
+    looks = []
+    monkeypatch.setattr(ruler, "_apply", lambda revision: looks.append(revision) or [])
+    ruler.look()
+    assert looks == []
+    batch(project, 2, "done")  # no revision is told of it
+    ruler.look()
+    assert len(looks) == 1
+
+
+def test_without_rules_nothing_is_left_to_be_looked_at(project, ruler, rules):
+    ruler.look()
+    measure(project, 2, drift_range=80.0)
+    batch(project, 2, "waiting")
+    ruler.look()
+    rules.switch("drift", False)
+    ruler.look()
+    batch(project, 2, "done")
+    changes = project.store.connection.total_changes
+    assert [ruler.look(), ruler.look()] == [[], []]
+    assert project.store.connection.total_changes == changes
+
+
 def test_a_session_applies_the_rules(project, rules, monkeypatch):
     monkeypatch.setattr(room, "SCAN", 0.01)
     monkeypatch.setattr(ruling, "REST", 0.0)  # a busy machine takes its time for a look

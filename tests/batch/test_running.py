@@ -155,6 +155,53 @@ def test_a_request_is_nothing_for_the_next_holder(own):
     second.release()
 
 
+def test_a_session_that_ends_is_alive_until_all_has_ended(own, monkeypatch):
+    monkeypatch.setattr(running, "BEAT", 0.02)
+    presence = running.Presence(own)
+    presence.take()
+    presence.tend()
+
+    def beats():
+        return own.store.rows("select beat from lease where name = ?", (SESSION,))[0]["beat"]
+
+    with presence.ending():
+        before = beats()
+        until(lambda: beats() > before)
+        assert running.who(own, SESSION).pid == os.getpid()
+    assert running.who(own, SESSION) is None
+    assert not (own.root / "session" / "live.json").exists()
+
+
+def test_a_session_that_was_taken_over_leaves_what_its_successor_says(own):
+    presence = running.Presence(own)
+    presence.take()
+    presence.tend()
+    Lease(own.store, Holder(SESSION, "elsewhere", 1, 0.0), stale=-1, name=SESSION).take()
+    with own.store.transaction() as connection:  # it was silent for long
+        connection.execute(
+            "update lease set holder = 'session:elsewhere:1:0.0', host = 'elsewhere', pid = 1,"
+            " begun = 0 where name = ?",
+            (SESSION,),
+        )
+    said = own.root / "session" / "live.json"
+    said.write_text('{"pid": 1, "news": "imported g/1"}', encoding="utf-8")
+    with presence.ending():
+        pass
+    assert running.who(own, SESSION).host == "elsewhere"
+    assert own.running.news == "imported g/1"
+
+
+def test_sentences_of_pages_have_no_time_of_the_kernel_s_clock(own):
+    who = running.Who(SESSION, "here", 7, 1_790_000_000.0, here=True, asked="now")
+    assert who.named == "live session: process 7 on this computer, ending"
+    assert str(who).startswith("live session: process 7 on this computer, since ")
+    Lease(own.store, Holder(SESSION, "elsewhere", 1, 0.0), name=SESSION).take()
+    for refused in (own.start, own.stop, running.Presence(own).take):
+        with pytest.raises(QueueError) as told:
+            refused()
+        assert "since" not in str(told.value)
+
+
 def test_nothing_to_stop_is_a_sentence(own):
     with pytest.raises(QueueError, match="no live session runs"):
         own.stop()

@@ -65,6 +65,29 @@ def test_refused_files_are_told_and_tried_again(project, camera, monkeypatch):
     assert (project.watches[0].refused, project.watches[0].imported) == (0, 1)
 
 
+def test_a_refused_file_that_was_deleted_is_no_problem_any_more(project, camera, monkeypatch):
+    movie(camera / "a.mrc")
+    (camera / "b.mrc").write_bytes(b"no movie")
+    project.watch(camera, settle=0.0)
+
+    def refuse(self, path, added):
+        added.refused.append((path, f"{path.name}: not now"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("focusnb.batch.intake.Intake.bring", refuse)
+        watch.Watcher(project, watch.stored(project)[0]).scan()
+        assert project.watches[0].refused == 2
+        (camera / "b.mrc").unlink()
+        revision = project.store.revision
+        watcher = watch.Watcher(project, watch.stored(project)[0])  # a new session
+        watcher.scan()
+    assert [name for name, _, _ in project.watches[0].problems] == ["a.mrc"]
+    assert project.store.revision > revision  # panels look again
+    (camera / "b.mrc").write_bytes(b"no movie, again")
+    watcher.scan()
+    assert (project.watches[0].refused, project.watches[0].imported) == (0, 2)
+
+
 def test_looking_again_brings_nothing_twice(project, camera):
     movie(camera / "a.mrc")
     (camera / "b.mrc").write_bytes(b"no movie")

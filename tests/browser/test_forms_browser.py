@@ -63,7 +63,13 @@ def page(place, project):
     cells = [CELLS[0].format(root=str(project.root)), *CELLS[1:]]
     with served(place, *cells, port=8730) as url, chromium() as browser:
         page = opened(browser, url)
-        for part in (".fnb-f-alone", ".fnb-parameters", ".fnb-settings-page", ".fnb-new", ".fnb-image-page"):
+        for part in (
+            ".fnb-f-alone",
+            ".fnb-parameters",
+            ".fnb-settings-page",
+            ".fnb-new",
+            ".fnb-image-page",
+        ):
             page.wait_for_selector(f"{part} [data-word]")
         yield page
         check_quiet(page)
@@ -354,7 +360,7 @@ class TestImagePage:
         view = page.locator(".fnb-image-page")
         assert view.locator(".fnb-i-name").inner_text() == "<script>alert(0)</script>.tif"
         run = view.locator("[data-step=ctf]")
-        assert "1.523 µm" in run.locator("[data-result=defocus_u]").inner_text()
+        assert "1.52 µm" in run.locator("[data-result=defocus_u]").inner_text()
         assert "took 2.5 s" in run.inner_text()
         assert "the file is gone" in run.locator("[data-product=average_dw]").inner_text()
         assert "2.00 kB" in run.locator("[data-product=average]").inner_text()

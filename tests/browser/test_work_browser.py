@@ -12,7 +12,7 @@ from browser.served import check_quiet, chromium, needs_browser, opened, served
 
 import focusnb as fn
 from focusnb.batch import running
-from focusnb.batch.lease import NAME, SESSION
+from focusnb.batch.lease import NAME, SESSION, lives
 
 pytestmark = [pytest.mark.browser, needs_browser]
 PORT = 8741
@@ -143,7 +143,7 @@ def test_batches_are_chosen_and_put_in_order_by_mouse_and_keys(page, queue, proj
     page.keyboard.press("Alt+ArrowUp")
     until(lambda: project.queue.waiting() == [c, e, a, b, g, d, f, h])
     queue.get_by_role("button", name="Python", exact=True).click()
-    assert queue.locator(".fnb-code-line").inner_text() == f"project.queue.move([{a}, {b}], 2)"
+    queue.get_by_text(f"project.queue.move([{a}, {b}], 2)", exact=True).wait_for()
     queue.get_by_role("button", name="Python", exact=True).click()
 
 
@@ -325,7 +325,7 @@ def test_the_session_outlives_the_page_s_kernel_and_is_stopped_from_a_new_one(pa
     kernel = psutil.Process(pid).parent()
     assert "ipykernel_launcher" in kernel.cmdline()
     kernel.kill()
-    kernel.wait(20)
+    until(lambda: not lives(kernel.pid))  # the page's server may leave it a zombie
     page.reload()
     page.errors.clear()  # of a page that has lost its kernel
     panel = page.locator(".fnb-import-panel")

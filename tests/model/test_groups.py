@@ -126,13 +126,6 @@ def test_a_new_name_is_known_to_the_trash_to_waiting_moves_and_to_rules(project)
     assert project.workspace.get("rules")[0]["group"] == "first"
 
 
-def test_nothing_is_moved_when_one_image_cannot(project):
-    (project.root / "b" / "0000000003").mkdir(parents=True)
-    with pytest.raises(BadProject, match="is in the way of moving"):
-        project.move([1, 2, 3], "b")
-    assert [project[i].group for i in (1, 2, 3)] == ["a", "a", "a"]
-
-
 def test_scripts_are_seen_again_after_work_in_two_threads(project):
     inside, leave = threading.Event(), threading.Event()
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from focusnb.errors import BadSelection, BadValue, UnknownName
-from focusnb.model import ruled, rules
+from focusnb.errors import BadProject, BadSelection, BadValue, UnknownName
+from focusnb.model import ruled
 from focusnb.model.rebuild import rebuild
 from focusnb.model.rules import FIRST, Rules, condition, simple, words_of
 
@@ -334,4 +334,65 @@ def test_many_images_take_several_transactions(made, measured, monkeypatch):
     made.add("x", "iciness > 0", flag="red")
     assert made.apply("x").changed == {"x": [1, 2]}
     assert made.undo("x").images == (1, 2)
-    assert rules.is_trash(made.add("y", "iciness > 0", move="TRASH"))
+
+
+def test_an_image_that_cannot_come_back_is_told_and_can_be_undone_later(made, measured):
+    measure(measured, 3, ctf_resolution=9.0)
+    made.add("out", "ctf_resolution > 6", move="TRASH")
+    made.apply("out")
+    hindrance = measured.root / "g1" / "0000000002"
+    hindrance.mkdir()
+    undone = made.undo("out")
+    assert (undone.images, undone.left, undone.hindered) == ((3,), (), (2,))
+    assert "1 image could not come back" in str(undone)
+    assert "is in the way" in str(undone)
+    assert groups(measured) == ["g1", "TRASH", "g2"]
+    assert measured.store.rows("select * from move") == []
+    assert made.counts("out") == {"changed": 1, "by_hand": 0, "undone": 1}
+    hindrance.rmdir()
+    assert made.undo("out").images == (2,)
+    assert groups(measured) == ["g1", "g1", "g2"]
+
+
+def test_several_folders_in_the_way_hinder_no_other_image(made, measured, monkeypatch):
+    monkeypatch.setattr(ruled, "AT_ONCE", 1)
+    measure(measured, 3, **results())
+    for number in (1, 2):
+        (measured.root / "TRASH" / f"{number:010d}").mkdir(parents=True)
+    made.add("out", "iciness > 0", move="TRASH")
+    applied = made.apply("out")
+    assert applied.changed == {"out": [3]}
+    assert "is in the way" in applied.problems["out"]
+    assert groups(measured) == ["g1", "g1", "TRASH"]
+    assert made.counts("out") == {"changed": 1, "by_hand": 0, "undone": 0}
+    assert measured.store.rows("select * from move") == []
+
+
+def test_what_cannot_be_read_of_the_rules_stays_as_somebody_wrote_it(made, measured):
+    broken = [
+        {"condition": "iciness > 1", "flag": "red", "note": "whose is it?"},
+        "iciness > 2",
+        {"name": "list", "condition": ["iciness"], "flag": "red"},
+        {"name": "mine", "condition": "iciness > 3", "flag": "red", "why": "a grid of lacey"},
+    ]
+    measured.workspace.set("rules", broken)
+    made.add("x", "ctf_resolution > 6", flag="red")
+    made.switch("mine")
+    made.change("x", condition="ctf_resolution > 7")
+    made.remove("x")
+    kept = measured.workspace.get("rules")
+    assert kept[:3] == broken[:3]
+    assert kept[3] == {**broken[3], "on": True, "since": kept[3]["since"]}
+    with pytest.raises(BadValue, match="rule 2 has no name"):
+        made.switch("rule 2", False)
+    made.remove("rule 2")
+    assert [rule.name for rule in made] == ["rule 1", "list", "mine"]
+    assert made.problem("rule 1")
+
+
+def test_a_list_of_rules_that_is_none_is_never_written_over(made, measured):
+    measured.workspace.set("rules", {"ice": "iciness > 1"})
+    with pytest.raises(BadProject, match="rules is no list"):
+        made.add("x", "iciness > 1", flag="red")
+    assert measured.workspace.get("rules") == {"ice": "iciness > 1"}
+    assert "rules is no list" in made.problem("rules")

@@ -307,10 +307,3 @@ class TestReading:
         before = feed.stamp
         os.utime(feed.folder / "feed.json", ns=(1, 1))
         assert feed.stamp != before
-
-
-def test_times_without_a_zone_are_this_computers_and_nonsense_is_no_time():
-    assert series.seconds("1970-01-01T00:00:10+00:00") == 10
-    assert series.seconds("yesterday") is None
-    assert series.seconds(None) is None
-    assert isinstance(series.seconds("2026-11-23T10:00:00"), float)

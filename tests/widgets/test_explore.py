@@ -14,6 +14,7 @@ from focusnb_widgets.desk import Desk
 from focusnb_widgets.explore import Explorer, RulesPanel
 from focusnb_widgets.explore.figures import templates
 from focusnb_widgets.explore.numbers import Columns, as_range, choices, rounded
+from focusnb_widgets.workbench import Workbench
 
 NOW = 1_790_000_000.0
 
@@ -175,8 +176,45 @@ def test_a_range_has_as_many_decimals_as_it_is_worth(low, high, text):
 
 
 def test_a_range_of_no_width_holds_its_number():
-    low, high = rounded(3.3, 3.3)
+    low, high = rounded(3.3, 3.3, np.array([3.3]))
     assert low <= 3.3 <= high
+
+
+def test_a_range_has_as_many_decimals_as_its_neighbours_ask_for(explorer, project):
+    for image, value in enumerate([1.0045, 1.0049, 1.25, 1.4951, 1.4955], 1):
+        project.change(image, lambda d, v=value: d["results"].update(iciness=v))
+    for image in range(6, 28):
+        project.change(image, lambda document: document["results"].update(iciness=3.0))
+    assert explorer.brush(iciness=(1.0049, 1.4951)) == [2, 3, 4]
+    assert explorer.desk.expression == "iciness >= 1.0049 and iciness <= 1.4951"
+    assert explorer.brush(iciness=(1.0046, 1.4951)) == [2, 3, 4]
+    assert explorer.brush(iciness=(1.1, 1.4)) == [3]
+    assert explorer.desk.expression == "iciness >= 1.1 and iciness <= 1.4"
+
+
+def test_a_range_must_be_named(explorer):
+    with pytest.raises(BadValue, match="name a range"):
+        explorer.brush()
+    assert explorer.desk.expression == ""
+
+
+def test_lines_can_be_pasted_where_the_workbench_is(project):
+    workbench = Workbench(project)
+    workbench.go_to("plots")
+    explorer = workbench.parts["explorer"]
+    for act in (
+        lambda: explorer.add("defocus", "ctf_resolution"),
+        lambda: explorer.add("particles", line=100.0),
+        lambda: explorer.remove(0),
+        lambda: explorer.do_clear({}, []),
+        lambda: workbench.parts["rules"].do_choose({"name": "not good"}, []),
+    ):
+        plots = explorer.plots
+        act()
+        after, selected, line = explorer.plots, workbench.desk.selected, explorer.line
+        explorer.plots = plots
+        exec(line, {"project": project, "workbench": workbench})
+        assert (explorer.plots, workbench.desk.selected) == (after, selected)
 
 
 # -- brushing ---------------------------------------------------------------------------------
@@ -239,7 +277,7 @@ def test_a_brush_adds_to_rows_that_were_chosen_by_hand(explorer, project):
     chosen = explorer.brush(how="add", recorded=(NOW - 100_000, NOW - 45 * 25.5))
     assert chosen == [1, 3, 27]
     assert explorer.desk.expression == ""
-    assert explorer.line == "desk.select([1, 3, 27])"
+    assert explorer.line == "workbench.desk.select([1, 3, 27])"
 
 
 def test_a_brush_leaves_the_trash_alone(explorer, project):

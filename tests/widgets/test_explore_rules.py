@@ -75,6 +75,29 @@ def test_a_rule_is_changed_by_text(panel, project):
     assert last(panel, "rules")["rules"][0]["parts"] is None
 
 
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"old": "not good", "name": "bad", "does": "flag:red"}, "keeps its name"),
+        ({"name": "x", "does": "on:yes"}, "flags with a colour, or moves"),
+        ({"name": "x", "does": "flag:"}, "flags with a colour, or moves"),
+        ({"old": "not good", "does": "condition:iciness > 1"}, "flags with a colour, or moves"),
+    ],
+)
+def test_what_a_rule_cannot_have_is_refused(panel, project, more, problem):
+    ask(panel, "save", condition="good == False", **more)
+    assert problem in last(panel, "problem")["problem"]
+    (rule,) = project.rules
+    assert (rule.name, rule.condition, rule.does, rule.on) == (
+        "not good", "good == False", "flag red", False,
+    )  # fmt: skip
+
+
+def test_a_rule_that_keeps_its_name_is_changed(panel, project):
+    ask(panel, "save", name="not good", old="not good", condition="iciness > 1", does="flag:blue")
+    assert project.rules["not good"].does == "flag blue"
+
+
 def test_a_mistake_is_told_beside_the_field_and_nothing_is_added(panel, project):
     ask(panel, "save", name="x", condition="icyness > 1", does="flag:red")
     assert last(panel, "problem")["of"] == "save"

@@ -120,6 +120,24 @@ class TestSettings:
         assert panel.presets["camera"] == []
         assert project.settings.values["pixel_size"] == 0.5
 
+    def test_the_lines_do_the_same_where_only_the_project_is(self, project):
+        panel, file = SettingsPanel(project), project.user.path
+        for act in (
+            lambda: panel.keep("camera", "K3", pixel_size=0.5),
+            lambda: panel.keep("camera", "K3", old="K3", pixel_size=0.6),
+            lambda: panel.keep("camera", "K 4", old="K3", pixel_size=0.7),
+            lambda: panel.remove("camera", "K 4"),
+        ):
+            before = file.read_text() if file.exists() else None
+            act()
+            after = file.read_text()
+            if before is None:
+                file.unlink()
+            else:
+                file.write_text(before)
+            exec(panel.line, {"project": project})
+            assert file.read_text() == after
+
     def test_a_preset_is_edited_by_its_fields(self, project):
         panel = SettingsPanel(project)
         messages = heard(panel)
@@ -272,7 +290,7 @@ class TestImagePage:
         assert run["newer"]
         assert run["values"] == [["High tension", "voltage", "300 kV"]]
         by_word = {one["word"]: one for one in run["results"]}
-        assert (by_word["defocus_u"]["value"], by_word["defocus_u"]["unit"]) == ("1.523", "µm")
+        assert (by_word["defocus_u"]["value"], by_word["defocus_u"]["unit"]) == ("1.52", "µm")
         assert by_word["ctf_resolution"]["missing"]
         assert (by_word["average"]["there"], by_word["average"]["view"]) == (True, True)
         assert not by_word["average_dw"]["there"]

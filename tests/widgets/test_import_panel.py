@@ -1,15 +1,17 @@
 import asyncio
 import os
+import threading
 
 import numpy as np
 import pytest
 
 import focusnb as fn
 from focusnb import formats
-from focusnb.batch import running, watch
+from focusnb.batch import preview, running, watch
 from focusnb.batch.intake import Intake
+from focusnb.errors import BadProject
 from focusnb_widgets.desk import Desk
-from focusnb_widgets.work import ImportPanel, fields
+from focusnb_widgets.work import ImportPanel
 
 SCRIPT = "<script>alert(1)</script> ü.tif"
 
@@ -180,7 +182,8 @@ def test_files_that_are_not_there_are_told_beside_the_field(panel, project, file
     for do in ("import", "preview"):
         panel.messages.clear()
         panel.say(do, files=files, options={})
-        assert sentence in told(panel, "errors")[0]["files"]
+        assert sentence in told(panel, "errors")[-1]["files"]
+        assert panel._importing is None
     assert project.rows() == []
 
 
@@ -198,7 +201,7 @@ def test_an_import_goes_on_beside_the_page_and_can_be_stopped(panel, project, ca
 
     async def act():
         panel.say("import", files=str(camera), options={}, process=False)
-        assert state(panel)["importing"]["count"] == 5
+        assert state(panel)["importing"]["count"] == 0  # it is still looking for them
         panel.say("import", files=str(camera), options={})
         assert "an import is going on" in panel.messages[-1]["problem"]
         await panel._imports.settle()
@@ -207,6 +210,41 @@ def test_an_import_goes_on_beside_the_page_and_can_be_stopped(panel, project, ca
     result = state(panel)["result"]
     assert (result["stopped"], result["new"], result["queued"]) == (True, 3, 0)
     assert [row["name"] for row in project.rows()] == ["m0.tif", "m1.tif", "m2.tif"]
+
+
+def test_files_are_looked_for_beside_the_page(panel, camera, monkeypatch):
+    movie(camera / "a.tif")
+    threads = []
+    look = preview.chosen
+
+    def chosen(*args, **options):
+        threads.append(threading.current_thread() is threading.main_thread())
+        return look(*args, **options)
+
+    monkeypatch.setattr("focusnb_widgets.work.import_panel.chosen", chosen)
+    monkeypatch.setattr("focusnb.batch.preview.chosen", chosen)
+
+    async def act():
+        panel.say("preview", files=str(camera), options={})
+        await panel._latest.settle()
+        panel.say("import", files=str(camera), options={}, process=False)
+        await panel._imports.settle()
+
+    asyncio.run(act())
+    assert threads == [False, False]
+    assert state(panel)["result"]["new"] == 1
+
+
+def test_what_came_in_is_told_even_if_it_cannot_be_processed(panel, project, camera, monkeypatch):
+    def process(*_, **__):
+        raise BadProject("project.toml cannot be read")
+
+    monkeypatch.setattr(panel.desk, "process", process)
+    panel.say("import", files=str(movie(camera / "a.tif")), options={}, process=True)
+    result = state(panel)["result"]
+    assert (result["new"], result["queued"]) == (1, 0)
+    assert "project.toml cannot be read" in told(panel, "problem")[0]
+    assert panel.line == f"project.add({str(camera / 'a.tif')!r})"
 
 
 def test_gain_and_defects_of_each_group_are_shown(panel, project, camera):
@@ -288,8 +326,9 @@ def test_folders_are_completed_while_somebody_types(panel, camera):
     (camera / "grid 2").mkdir()
     (camera / "grid.txt").touch()
     panel.say("complete", text=f"{camera}/gr")
-    assert told(panel, "folders") == [[f"{camera}/grid 1", f"{camera}/grid 2"]]
-    assert fields.completions("gr") == fields.completions("/nowhere/at/all/x") == []
+    for text in ("gr", "/nowhere/at/all/x", "~nobody at all/x"):
+        panel.say("complete", text=text)
+    assert told(panel, "folders") == [[f"{camera}/grid 1/", f"{camera}/grid 2/"], [], [], []]
 
 
 def test_without_a_front_end_it_tells_what_is_watched(panel, project, camera):

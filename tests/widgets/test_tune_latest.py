@@ -23,6 +23,27 @@ def test_without_an_event_loop_work_is_done_at_once():
     assert told.done == [3]
 
 
+def test_an_error_while_the_outcome_is_told_is_told_and_the_rest_goes_on():
+    told = Told()
+
+    def then(outcome):
+        if outcome == 1:
+            raise ValueError("no place for it")
+        told.done.append(outcome)
+
+    async def ask():
+        latest = told.latest()
+        latest.ask("a", lambda: 1, then)
+        latest.ask("b", lambda: 2, then)
+        await latest.settle()
+
+    asyncio.run(ask())
+    assert told.failed == [("a", "no place for it")]
+    assert told.done == [2]
+    told.latest().ask("a", lambda: 1, then)
+    assert len(told.failed) == 2
+
+
 def test_of_what_waits_only_the_latest_is_done():
     told, begun, go_on = Told(), threading.Event(), threading.Event()
 

@@ -1,13 +1,11 @@
 """The explorer: histograms and scatter plots of what was measured, linked with all other parts."""
 
-import asyncio
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from traitlets import Bool, Dict, List, Unicode
+from traitlets import Bool, Dict, List
 
 from focusnb.errors import BadValue
 from focusnb.model import good
@@ -16,8 +14,8 @@ from focusnb.model.rules import condition, shown
 from focusnb_widgets import bokehjs
 from focusnb_widgets.desk import WRONG, numbers
 from focusnb_widgets.explore.figures import templates
+from focusnb_widgets.explore.looking import Looking
 from focusnb_widgets.explore.numbers import TIME, Columns, as_range, choices, value_of
-from focusnb_widgets.part import Part
 from focusnb_widgets.source import module, style
 
 # What is drawn where nobody has chosen plots yet; y empty: a histogram.
@@ -29,12 +27,12 @@ FIRST = (
     {"x": TIME, "y": "ctf_resolution"},
 )
 MOST = 24  # plots
-REST = 6.0  # times as long as a look took passes until the next one
+OWN, DESK = 'workbench.parts["explorer"]', "workbench.desk"  # where a notebook has them
 
 Message = Mapping[str, Any]
 
 
-class Explorer(Part):
+class Explorer(Looking):
     """Plots of any two words; what is brushed in one is chosen everywhere.
 
     ::
@@ -54,20 +52,13 @@ class Explorer(Part):
     figures = Dict().tag(sync=True)
     plots = List(Dict()).tag(sync=True)
     trash = Bool(False).tag(sync=True)
-    line = Unicode("").tag(sync=True)
 
     def __init__(self, desk: Any) -> None:
         super().__init__(desk, figures=templates())
         self.on_msg(bokehjs.answer)
         self._sent: Columns | None = None
         self._told: dict[str, Any] = {}
-        self._shown = False
-        self._due = 0.0
-        self._timer: asyncio.TimerHandle | None = None
         self.plots = self._remembered()
-        self.line = self.desk.line
-        self.desk.observe(lambda change: self.set_trait("line", change["new"]), "line")
-        self.desk.observe(lambda _: self._soon(), "revision")
         self.desk.observe(lambda _: self._tell_selected(), "selected")
         self.desk.observe(lambda _: self._tell_current(), "current")
 
@@ -76,12 +67,13 @@ class Explorer(Part):
     def add(self, x: str, y: str = "", *, line: float | None = None) -> None:
         """Add a histogram of x, or a scatter plot of x and y. line: an own threshold of x."""
         self._keep([*self.plots, {"x": x, "y": y, "line": line}])
-        self.desk.line = f"explorer.add({x!r}" + (f", {y!r})" if y else ")")
+        more = (f", {y!r}" if y else "") + ("" if line is None else f", line={line!r}")
+        self.desk.line = f"{OWN}.add({x!r}{more})"
 
     def remove(self, number: int) -> None:
         """Remove a plot by its place, the first is 0."""
         self._keep([plot for place, plot in enumerate(self.plots) if place != number])
-        self.desk.line = f"explorer.remove({number})"
+        self.desk.line = f"{OWN}.remove({number})"
 
     def brush(
         self, *, how: str = "new", below: bool = False, **ranges: Sequence[float]
@@ -91,9 +83,11 @@ class Explorer(Part):
         Ranges are in the words' own units, times in seconds since 1970. how: "new", "add" to the
         chosen ones, or "within" them. below: the upper ends do not belong to the ranges.
         """
+        if not ranges:
+            raise BadValue("name a range to choose images by: brush(ctf_resolution=(3, 4.2))")
         everything = self.project.rows()
         rows = self._drawn(everything)
-        parts = [as_range(rows, w, min(r), max(r), below=below) for w, r in ranges.items()]
+        parts = [as_range(everything, w, min(r), max(r), below=below) for w, r in ranges.items()]
         if not all(parts):
             return self._choose([row["id"] for row in rows if _inside(row, ranges, below)], how)
         text = " and ".join(parts)
@@ -162,7 +156,7 @@ class Explorer(Part):
     def do_clear(self, message: Message, buffers: Sequence[Any]) -> None:
         """Choose none."""
         self.desk.select([])
-        self.desk.line = "desk.select([])"
+        self.desk.line = f"{DESK}.select([])"
 
     def do_click(self, message: Message, buffers: Sequence[Any]) -> None:
         """Look at an image."""
@@ -204,11 +198,11 @@ class Explorer(Part):
 
     # -- what the page is told ------------------------------------------------------------------
 
-    def refresh(self) -> None:
+    def look(self) -> Iterator[None]:
         """Tell the page what changed since it was told last."""
-        began = time.monotonic()
         try:
             rows = self.project.rows()
+            yield
             words = sorted({plot[axis] for plot in self.plots for axis in ("x", "y")} - {""})
             now = Columns.of(rows, words, trash=self.trash)
             self._tell_setup(rows)
@@ -222,7 +216,6 @@ class Explorer(Part):
         elif len(index):
             told = {"words": words, "names": [now.names[place] for place in index]}
             self.send({"patch": told}, [index.tobytes(), *now.told(index=index)])
-        self._due = time.monotonic() + REST * (time.monotonic() - began)
 
     def _tell_setup(self, rows: Sequence[Any]) -> None:
         values = self.project.values()
@@ -244,21 +237,6 @@ class Explorer(Part):
         if self._shown:
             self.send({"current": self.desk.current})
 
-    def _soon(self) -> None:
-        """Look at the project, at once or when the last look is a while ago."""
-        if not self._shown or self._timer is not None:
-            return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.refresh()
-            return
-        self._timer = loop.call_later(max(0.02, self._due - time.monotonic()), self._now)
-
-    def _now(self) -> None:
-        self._timer = None
-        self.refresh()
-
     # -- plots ----------------------------------------------------------------------------------
 
     def _rows(self) -> list[Any]:
@@ -275,7 +253,7 @@ class Explorer(Part):
         elif how == "within" and before:
             images = [image for image in images if image in before]
         self.desk.select(images)
-        self.desk.line = f"desk.select({numbers(images)})"
+        self.desk.line = f"{DESK}.select({numbers(images)})"
         return list(images)
 
     def _remembered(self, otherwise: Sequence[Message] = FIRST) -> list[dict[str, Any]]:

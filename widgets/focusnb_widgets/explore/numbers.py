@@ -8,10 +8,11 @@ import numpy as np
 
 from focusnb.model.group import TRASH
 from focusnb.model.rules import LIMITS
-from focusnb.monitor.series import seconds
+from focusnb.model.text import seconds
+from focusnb.model.units import shown_unit
 
 TIME = "recorded"
-MICRO = 1e-4  # Å to µm
+MOST_DECIMALS = 12
 FEW = 0.5  # of the images: when more of them changed, all are sent anew
 
 Row = Mapping[str, Any]
@@ -35,13 +36,12 @@ def choices(project: Any, rows: Sequence[Row]) -> list[dict[str, Any]]:
             continue
         if word not in used and word not in limited:
             continue
-        micro = param.unit == "Å" and "defocus" in word
-        digits = 2 if micro else 0 if param.type == "int" else param.digits
+        unit, factor, digits = shown_unit(param)
         found.append({
             "word": word,
             "label": param.label,
-            "unit": "µm" if micro else "" if param.unit == "1" else param.unit,
-            "factor": MICRO if micro else 1.0,
+            "unit": unit,
+            "factor": factor,
             "digits": 3 if digits is None else digits,
             "help": param.help,
             **limited.get(word, {}),
@@ -103,15 +103,27 @@ def _column(rows: Sequence[Row], word: str) -> np.ndarray:
     return np.array([np.nan if value is None else value for value in found], dtype="<f8")
 
 
-def rounded(low: float, high: float) -> tuple[float, float]:
-    """Give the ends of a range with as many decimals as its width is worth, outwards."""
+def rounded(low: float, high: float, values: np.ndarray) -> tuple[float, float]:
+    """Give the ends of a range, outwards, with as few decimals as choose the same of some values.
+
+    At least as many as its width is worth.
+    """
     width = abs(high - low) or abs(high) or 1.0
-    decimals = int(np.clip(2 - np.floor(np.log10(width)), 0, 12))
-    step = 10.0**-decimals
-    return (
-        round(float(np.floor(low / step)) * step, decimals),
-        round(float(np.ceil(high / step)) * step, decimals),
-    )
+    least = int(np.clip(2 - np.floor(np.log10(width)), 0, MOST_DECIMALS))
+    count = np.count_nonzero((values >= low) & (values <= high))
+    for decimals in range(least, MOST_DECIMALS + 1):
+        a, b, step = round(low, decimals), round(high, decimals), 10.0**-decimals
+        a = a if a <= low else round(a - step, decimals)
+        b = b if b >= high else round(b + step, decimals)
+        if np.count_nonzero((values >= a) & (values <= b)) == count:
+            return a, b
+    return low, high
+
+
+def _text(number: float) -> str:
+    """Give a number as an expression has it, short where that is the same number."""
+    short = f"{number:.12g}"
+    return short if float(short) == number else repr(float(number))
 
 
 def as_range(rows: Sequence[Row], word: str, low: float, high: float, *, below: bool) -> str:
@@ -120,8 +132,9 @@ def as_range(rows: Sequence[Row], word: str, low: float, high: float, *, below: 
     low, high: in the word's own unit, times in seconds since 1970. below: without the upper end.
     """
     if word != TIME:
-        a, b = (low, high) if below else rounded(low, high)
-        return f"{word} >= {a:.12g} and {word} {'<' if below else '<='} {b:.12g}"
+        if not below:
+            low, high = rounded(low, high, _column(rows, word))
+        return f"{word} >= {_text(low)} and {word} {'<' if below else '<='} {_text(high)}"
     times = [(seconds(row[TIME]), row[TIME]) for row in rows]
     inside = sorted(text for time, text in times if time is not None and low <= time <= high)
     if not inside:

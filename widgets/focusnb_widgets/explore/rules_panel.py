@@ -1,28 +1,24 @@
 """The list of rules: what they would do, what they did, and how it is taken back."""
 
-import asyncio
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from traitlets import Unicode
-
+from focusnb.errors import BadValue
 from focusnb.model import ruled
 from focusnb.model.group import TRASH
 from focusnb.model.rules import COLOURS, COMPARISONS, Rule, condition, simple
 from focusnb.model.text import counted
 from focusnb_widgets.desk import WRONG
+from focusnb_widgets.explore.looking import Looking
 from focusnb_widgets.explore.numbers import TIME, choices
-from focusnb_widgets.part import Part
 from focusnb_widgets.source import module, style
 
-REST = 8.0  # times as long as counting took passes until it is done again
 LINES = 60  # of the log
 
 Message = Mapping[str, Any]
 
 
-class RulesPanel(Part):
+class RulesPanel(Looking):
     """The rules of a project: switch, condition, action, what they would change and what they did.
 
     ::
@@ -34,35 +30,30 @@ class RulesPanel(Part):
 
     _esm = module("part.js", "rules_form.js", "rules.js")
     _css = style("page.css", "parts.css", "explore.css", "rules.css")
-    line = Unicode("").tag(sync=True)
+    rest = 8.0  # counting takes a while
 
     def __init__(self, desk: Any) -> None:
         super().__init__(desk)
-        self._shown = False
         self._told: dict[str, Any] = {}
         self._counts: dict[str, Any] = {}
-        self._due = 0.0
-        self._task: asyncio.Task[None] | None = None
-        self._again = False
-        self.line = self.desk.line
-        self.desk.observe(lambda change: self.set_trait("line", change["new"]), "line")
-        self.desk.observe(lambda _: self._soon(), "revision")
 
     # -- what the page asks ---------------------------------------------------------------------
 
     def do_ready(self, message: Message, buffers: Sequence[Any]) -> None:
         """Send everything."""
         self._shown, self._told, self._counts = True, {}, {}
-        self._soon()
+        self.soon()
 
     def do_save(self, message: Message, buffers: Sequence[Any]) -> str:
         """Add a rule, or change the one that is named `old`."""
         name, old = str(message.get("name", "")).strip(), message.get("old")
         text = self._condition(message)
-        action, _, target = str(message["does"]).partition(":")
+        action, target = _does(message)
         does = {action: target}
         told = f"condition={text!r}, {action}={target!r}"
         if old:
+            if name not in ("", old.strip()):
+                raise BadValue(f"rule {old!r} keeps its name: what it did is told under it")
             self.project.rules.change(old, condition=text, **does)
             self.desk.line = f"project.rules.change({old!r}, {told})"
             said = f"rule {old!r} changed"
@@ -120,7 +111,7 @@ class RulesPanel(Part):
         name = message["name"]
         chosen = self.project.rules.would(name)
         self.desk.select(chosen)
-        self.desk.line = f"desk.select(project.rules.would({name!r}))"
+        self.desk.line = f"workbench.desk.select(project.rules.would({name!r}))"
         return f"{counted(len(chosen), 'image')} chosen"
 
     def do_check(self, message: Message, buffers: Sequence[Any]) -> None:
@@ -128,7 +119,7 @@ class RulesPanel(Part):
         told: dict[str, Any] = {"checked": message.get("number"), "problem": "", "condition": ""}
         try:
             told["condition"] = self._condition(message)
-            action, _, target = str(message["does"]).partition(":")
+            action, target = _does(message)
             key = "flag" if action == "flag" else "group"
             rule = Rule(str(message.get("old") or ""), told["condition"], **{key: target})
             rows = self.project.rows()
@@ -140,14 +131,8 @@ class RulesPanel(Part):
 
     # -- what the page is told ------------------------------------------------------------------
 
-    def refresh(self) -> None:
-        """Tell the page the list, and what each rule would change."""
-        for _ in self._tell():
-            pass
-
-    def _tell(self) -> Iterator[None]:
+    def look(self) -> Iterator[None]:
         """Tell the list at once, then what takes a while, rule by rule."""
-        began = time.monotonic()
         try:
             rows = self.project.rows()
             rules = list(self.project.rules)
@@ -172,7 +157,6 @@ class RulesPanel(Part):
                     self.send({"would": rule.name, **counts})
         except WRONG as error:
             self.tell_problem("refresh", error)
-        self._due = time.monotonic() + REST * (time.monotonic() - began)
 
     def _would(self, rule: Rule, rows: Sequence[Any]) -> dict[str, Any]:
         try:
@@ -224,25 +208,13 @@ class RulesPanel(Part):
             return f"good {sign} {value in (True, 'True', 'true', 'yes')}"
         return condition(self.project.words, word, sign, value)
 
-    def _soon(self) -> None:
-        """Look at the project, at once or when the last look is a while ago."""
-        if not self._shown:
-            return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.refresh()
-            return
-        self._again = True
-        if self._task is None or self._task.done():
-            self._task = loop.create_task(self._work())
-
-    async def _work(self) -> None:
-        while self._again:
-            await asyncio.sleep(max(0.02, min(20.0, self._due - time.monotonic())))
-            self._again = False
-            for _ in self._tell():
-                await asyncio.sleep(0)
-
     def __repr__(self) -> str:
         return f"<rules of {self.project!r}>\n{self.project.rules!r}"
+
+
+def _does(message: Message) -> tuple[str, str]:
+    """Give what a rule does: flag or move, and the colour or the group."""
+    action, _, target = str(message["does"]).partition(":")
+    if action not in ("flag", "move") or not target:
+        raise BadValue("a rule flags with a colour, or moves to a group; choose one")
+    return action, target

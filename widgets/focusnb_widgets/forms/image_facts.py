@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,12 @@ from focusnb.model import good
 from focusnb.model.group import TRASH
 from focusnb.model.param import Param
 from focusnb.model.table import cells_of
+from focusnb.model.text import seconds
+from focusnb.model.units import in_shown_unit, shown_unit
 from focusnb.session import Project
 from focusnb_widgets.forms.fields import edit_text, with_unit
 
 PICTURES = {".mrc", ".mrcs", ".mrc.bz2", ".tif", ".tiff", ".eer"}  # what the viewer opens
-MICROMETRES = {"defocus", "defocus_u", "defocus_v"}
 LOG_MOST = 400_000  # letters of a log that are sent: its end is what people look for
 STATES = ("running", "waiting")
 
@@ -94,7 +94,7 @@ def _head(
         "good": (not why) if cells["measured"] else None,
         "reasons": why,
         "error": document["error"],
-        "recorded": _time(row[0]["recorded"] if row else None),
+        "recorded": seconds(row[0]["recorded"] if row else None),
         "folder": str(folder),
         "missing": ""
         if there
@@ -122,7 +122,7 @@ def _run(
         "known": known is not None,
         "version": run.get("version", ""),
         "newer": version if version and version != run.get("version", version) else "",
-        "started": _time(run.get("started")),
+        "started": seconds(str(run.get("started"))),
         "seconds": run.get("seconds"),
         "stale": step in stale,
         "imported": bool(run.get("imported")),
@@ -164,21 +164,19 @@ def _result(
         "help": param.help,
         "value": shown(param, value),
         "exact": edit_text(param, value) if isinstance(value, int | float) else "",
-        "unit": "µm" if word in MICROMETRES else "" if param.unit == "1" else param.unit,
+        "unit": shown_unit(param)[0],
         "missing": value is None,
         "locked": word in document["locked"],
     }
 
 
 def shown(param: Param, value: Any) -> str:
-    """Give a result as people read it: defocus in µm, a series by its length."""
+    """Give a result as people read it, in its shown unit; a series by its length."""
     if value is None:
         return "not available"
-    if param.name in MICROMETRES and isinstance(value, int | float):
-        return f"{value / 1e4:.3f}"
     if param.type == "series" or isinstance(value, dict):
         return f"{len(value)} points"
-    return param.show(value)
+    return in_shown_unit(param, value)
 
 
 def _file(folder: Path, file: str) -> dict[str, Any]:
@@ -224,7 +222,12 @@ def _trials(project: Project, folder: Path) -> list[dict[str, Any]]:
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
             results = [
-                [project.words[w].label, w, shown(project.words[w], v), _unit(project.words[w])]
+                [
+                    project.words[w].label,
+                    w,
+                    shown(project.words[w], v),
+                    shown_unit(project.words[w])[0],
+                ]
                 for w, v in table.items()
                 if w in project.words and project.words[w].type not in ("path", "series")
             ]
@@ -233,10 +236,6 @@ def _trials(project: Project, folder: Path) -> list[dict[str, Any]]:
             problem = f"{path} cannot be read: {error}"
             found.append({"name": path.parent.name, "results": [], "problem": problem})
     return found
-
-
-def _unit(param: Param) -> str:
-    return "µm" if param.name in MICROMETRES else "" if param.unit == "1" else param.unit
 
 
 def _log_path(folder: Path, step: str) -> Path:
@@ -260,11 +259,3 @@ def _steps(project: Project, document: Mapping[str, Any]) -> list[list[str]]:
     names = [*dict.fromkeys(name for name in first if name in steps)]
     names += [name for name in steps if name not in names]
     return [[name, steps[name].title] for name in names]
-
-
-def _time(text: Any) -> float | None:
-    """Give a time (ISO 8601) as seconds since 1970; a clock without zone is this computer's."""
-    try:
-        return datetime.fromisoformat(str(text)).timestamp()
-    except ValueError:
-        return None

@@ -9,7 +9,6 @@ from traitlets import Int, observe
 
 from focusnb.batch import dispatch
 from focusnb.errors import BadValue, FocusError, UnknownName
-from focusnb.model.group import TRASH
 from focusnb_widgets.desk import WRONG
 from focusnb_widgets.forms import image_facts
 from focusnb_widgets.forms.fields import Section, by_step, shown
@@ -146,19 +145,15 @@ class ImagePage(SheetPart):
         self.desk.wants = {"view": self._shown(), "word": str(message["word"])}
 
     def do_walk(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> str | None:
-        """Go to the next image, or the one before; those in the TRASH are left out."""
+        """Go to the next image, or the one before, as the table shows them."""
         forward = int(message["by"]) > 0
-        found = self.project.store.rows(
-            f"select id from image where id {'>' if forward else '<'} ? and place != ?"
-            f" order by id {'asc' if forward else 'desc'} limit 1",
-            (self._shown(), TRASH),
-        )
-        if not found:
+        found = self.desk.walk.step(self._shown(), 1 if forward else -1)
+        if found == self._shown():
             return f"this is the {'last' if forward else 'first'} image"
         if self._fixed:
-            self.image = found[0]["id"]
+            self.image = found
         else:
-            self.desk.current = found[0]["id"]
+            self.desk.current = found
         return None
 
     def do_flag(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> str:

@@ -17,7 +17,7 @@ from focusnb_widgets.forms.targets import Blank, OfUser, arguments
 from focusnb_widgets.source import module, style
 from focusnb_widgets.tuning.latest import Latest
 
-PRESETS = "Presets(project.user, project.words)"  # from focusnb.model.microscopes
+PRESETS = "from focusnb.model.microscopes import Presets\nPresets(project.user, project.words)"
 LIMIT = 10.0  # seconds that a program may take to answer
 
 
@@ -67,7 +67,7 @@ class SettingsPanel(SheetPart):
     def keep(self, kind: str, name: str, *, old: str = "", **values: Any) -> str:
         """Keep a microscope or camera; old: the name of the one whose place it takes."""
         name = self.known.keep(kind, name, values, old=old)
-        more = f", old={old!r}" if old and old != name else ""
+        more = f", old={old!r}" if old else ""
         self._did(f"{PRESETS}.keep({kind!r}, {name!r}, {self.known.values(kind, name)!r}{more})")
         return f"{kind} {name} kept in {self.project.user.path.name}"
 

@@ -7,7 +7,11 @@ class ImportPanelView {
     this.wire = pageWire(model, root, {
       fields: (told) => this.setFields(told),
       state: ({ state }) => this.show(state),
-      errors: ({ errors, form, missing }) => (form === "watch" ? this.watches.errors(errors, missing) : this.files.fields.tell(errors)),
+      errors: ({ errors, form, missing }) => {
+        if (Object.keys(errors).length) this.place(form).replaceChildren();
+        if (form === "watch") this.watches.errors(errors, missing);
+        else this.files.fields.tell(errors);
+      },
       looking: ({ looking }) => this.place(looking).replaceChildren(h("p", { class: "fnb-muted", role: "status" }, "Looking …")),
       preview: ({ preview, kind }) => this.place(kind).replaceChildren(previewBox(preview)),
       stored: () => this.watches.close(),

@@ -44,7 +44,7 @@ class ImportFiles {
       }
       this.bar.value = percent;
       this.bar.setAttribute("aria-label", `Import: ${percent} %`);
-      setText(this.what, `${percent} % of ${plural(importing.count, "file")}: ${importing.name}`);
+      setText(this.what, importing.count ? `${percent} % of ${plural(importing.count, "file")}: ${importing.name}` : "Looking for the files …");
     }
     const key = JSON.stringify(result);
     if (key === this.key) return;

@@ -11,7 +11,7 @@ class Latest:
 
     So a slider that is dragged never makes a queue: what runs is finished, what was asked for
     meanwhile is forgotten but for the last. Where no event loop runs (a script), work is done at
-    once. failed: gets the kind and the error of work that went wrong. busy: gets what runs now,
+    once. failed: gets the kind and the error of what went wrong, `then` included. busy: gets what runs now,
     None at the end.
     """
 
@@ -87,8 +87,8 @@ class Latest:
         self, kind: Any, then: Callable[[Any], None], outcome: Any, error: Exception | None
     ) -> None:
         if error is None:
-            then(outcome)
-        else:
+            _, error = tried(lambda: then(outcome))
+        if error is not None:
             self._failed(kind, error)
 
 

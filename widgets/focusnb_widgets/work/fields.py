@@ -117,21 +117,3 @@ def read_folder(project: Project, typed: Any, *, anyway: bool = False) -> Path:
     if not os.access(path, os.R_OK | os.X_OK):
         raise BadValue(f"{path} cannot be read by you; ask its owner for the right to")
     return path
-
-
-def completions(text: str, limit: int = 40) -> list[str]:
-    """Give the folders whose path begins so, for a field that is being typed in."""
-    path = Path(text).expanduser()
-    if not path.is_absolute():
-        return []
-    parent, start = (path, "") if text.endswith("/") else (path.parent, path.name)
-    try:
-        with os.scandir(parent) as found:
-            names = sorted(
-                one.name
-                for one in found
-                if one.name.startswith(start) and (start or one.name[0] != ".") and one.is_dir()
-            )
-    except OSError:
-        return []
-    return [str(parent / name) for name in names[:limit]]

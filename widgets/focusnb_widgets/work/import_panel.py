@@ -9,8 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from traitlets import Unicode, directional_link
-
 from focusnb.batch import running
 from focusnb.batch.preview import Preview, chosen
 from focusnb.errors import BadValue, Cancelled, FocusError
@@ -18,11 +16,12 @@ from focusnb.model.group import TRASH
 from focusnb.model.text import counted
 from focusnb.session import Project
 from focusnb_widgets.desk import WRONG
-from focusnb_widgets.part import Part
+from focusnb_widgets.forms.fields import completed
 from focusnb_widgets.source import module, style
 from focusnb_widgets.tuning.latest import Latest
 from focusnb_widgets.work import fields as form
-from focusnb_widgets.work.pace import Pace, check_there
+from focusnb_widgets.work.pace import check_there
+from focusnb_widgets.work.panel import Panel, page_of
 
 SHOWN = 200  # files that are listed by name
 AGAIN = 5.0  # seconds between two looks whether the watched folders are there
@@ -30,54 +29,39 @@ NOW = {"settle": 0.0}  # files that are named are taken as they are
 TOLD = 0.25  # seconds between two messages about how far an import is
 
 
-class ImportPanel(Part):
-    """How images come into a project. line: the last action as Python."""
+class ImportPanel(Panel):
+    """How images come into a project."""
 
     _esm = module(
         "part.js", "work.js", "import_panel_form.js", "import_panel_watches.js", "import_panel_files.js",
         "import_panel.js",
     )  # fmt: skip
     _css = style("page.css", "parts.css", "work.css", "work_import.css")
-    line = Unicode("").tag(sync=True)
 
     def __init__(self, desk: Any, **traits: Any) -> None:
         super().__init__(desk, **traits)
-        directional_link((self.desk, "line"), (self, "line"))
         self._sent: dict[str, Any] = {}
         self._known: tuple[int, dict[str, Any]] = (-1, {})
         self._asked = 0.0
-        self._trouble = ""
         self._started: subprocess.Popen[bytes] | None = None
         self._importing: dict[str, Any] | None = None
         self._result: dict[str, Any] | None = None
         self._cancel = threading.Event()
         self._latest, self._imports = Latest(self._failed), Latest(self._failed)
-        self._pace = Pace(self.refresh)
 
     # -- what a page asks ---------------------------------------------------------------------
 
-    def do_ready(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> None:
-        """Send everything to a page that has just been opened."""
-        self._pace.hear(_page(message))
+    def begin(self, page: str) -> None:
+        """Send the words of the forms; all else is sent anew."""
         self._sent, self._known = {}, (-1, {})
         self.send({"fields": form.fields(self.project), "watch": form.WATCH, "files": form.FILES})
-        self.refresh()
-
-    def do_alive(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> None:
-        """Note a page's sign of life."""
-        self._pace.hear(_page(message))
-        super().do_alive(message, buffers)
-
-    def do_seen(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> None:
-        """Note whether the panel can be seen on a page."""
-        self._pace.show(_page(message), bool(message.get("on")))
-        if message.get("on"):
-            self.refresh()
 
     def do_complete(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> None:
         """Give folders whose path begins with what is typed."""
-        found = form.completions(str(message.get("text", "")))
-        self.send({"folders": found, "page": _page(message)})
+        text = str(message.get("text", ""))
+        whole = text.startswith(("/", "~"))
+        found = completed(text, [Path("/")], folders=True) if whole else []
+        self.send({"folders": found, "page": page_of(message)})
 
     # -- watches ------------------------------------------------------------------------------
 
@@ -92,7 +76,7 @@ class ImportPanel(Part):
             self.project.forget_watch(was)
         given = {w: v for w, v in values.items() if v is not None}
         words = "".join(f", {w}={v!r}" for w, v in given.items())
-        self.send({"stored": str(folder), "page": _page(message)})
+        self.send({"stored": str(folder), "page": page_of(message)})
         self._after(f"project.watch({str(folder)!r}{words})")
         if self.project.running.session is None:
             return f"{folder} is watched as soon as the live session is started"
@@ -135,7 +119,7 @@ class ImportPanel(Part):
 
     def do_preview(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> None:
         """Tell what a watch, or an import, would bring in; in a thread."""
-        page, kind = _page(message), str(message.get("kind", "files"))
+        page, kind = page_of(message), str(message.get("kind", "files"))
         if kind == "watch":
             folder, values = self._read_watch(message)
             if folder is None:
@@ -154,16 +138,21 @@ class ImportPanel(Part):
         self.send({"looking": kind, "page": page})
         root = self.project.root
 
-        def work() -> Preview:
+        def work() -> Preview | str:
             own = Project.open(root)  # this thread's own: its caches belong to one thread
             try:
                 found: Preview = own.preview(files, **given)
+            except BadValue as error:
+                return str(error)
             finally:
                 own.store.close()
             return found
 
-        def then(found: Preview) -> None:
-            self.send({"preview": self._told(found), "kind": kind, "page": page})
+        def then(found: Preview | str) -> None:
+            if isinstance(found, str):
+                self._tell_wrong("folder" if kind == "watch" else "files", found, page)
+            else:
+                self.send({"preview": self._told(found), "kind": kind, "page": page})
 
         self._latest.ask(("preview", page, kind), work, then)
 
@@ -175,15 +164,10 @@ class ImportPanel(Part):
         if not files:
             return ""
         given = {w: v for w, v in values.items() if v is not None}
-        paths = sorted(chosen(self.project, files, **NOW), key=_recorded)
-        if not paths:
-            raise BadValue("no file there has a name of those to import")
-        more = "".join(f", {w}={v!r}" for w, v in given.items())
-        self.desk.line = f"project.add({_python(files)}{more})"
-        self._importing = {"fraction": 0.0, "name": paths[0].name, "count": len(paths)}
+        self._importing = {"fraction": 0.0, "name": "", "count": 0}
         self._result = None
         self._cancel.clear()
-        self._bring(paths, given, bool(message.get("process")))
+        self._bring(files, given, bool(message.get("process")), page_of(message))
         self.refresh()
         return ""
 
@@ -192,7 +176,7 @@ class ImportPanel(Part):
         self._cancel.set()
         return "the import ends after the present file" if self._importing else ""
 
-    def _bring(self, paths: list[Path], given: Mapping[str, Any], process: bool) -> None:
+    def _bring(self, files: list[str], given: Mapping[str, Any], process: bool, page: str) -> None:
         root = self.project.root
         try:
             loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
@@ -200,20 +184,27 @@ class ImportPanel(Part):
             loop = None
         told = 0.0
 
-        def progress(fraction: float, name: str) -> None:
+        def progress(done: int, paths: list[Path]) -> None:
             nonlocal told
             if self._cancel.is_set():
                 raise Cancelled("stopped on request")
             if loop is not None and time.monotonic() - told > TOLD:
                 told = time.monotonic()
-                loop.call_soon_threadsafe(self._progress, fraction, name)
+                loop.call_soon_threadsafe(self._progress, done, len(paths), paths[done].name)
 
         def work() -> dict[str, Any]:
             own = Project.open(root)
             found: dict[str, Any] = {"new": [], "known": [], "refused": [], "stopped": False}
             try:
+                try:  # a large folder, or a slow disk, takes its time
+                    paths = sorted(chosen(own, files, **NOW), key=_recorded)
+                except BadValue as error:
+                    return {"wrong": str(error)}
+                if not paths:
+                    return {"wrong": "no file there has a name of those to import"}
+                found["asked"] = len(paths)
                 for number, path in enumerate(paths):  # what has come in is told in any case
-                    progress(number / len(paths), path.name)
+                    progress(number, paths)
                     added = own.bring(path, **given)
                     found["new"] += [image.id for image in added.images]
                     found["known"] += [str(p) for p, _ in added.known]
@@ -224,26 +215,39 @@ class ImportPanel(Part):
                 own.store.close()
             return found
 
-        self._imports.ask("import", work, lambda found: self._brought(found, len(paths), process))
+        more = "".join(f", {w}={v!r}" for w, v in given.items())
+        line = f"project.add({_python(files)}{more})"
 
-    def _progress(self, fraction: float, name: str) -> None:
+        def then(found: Mapping[str, Any]) -> None:
+            self._importing = None
+            if "wrong" in found:
+                self._tell_wrong("files", found["wrong"], page)
+                self.refresh()
+            else:
+                self._brought(found, process, line)
+
+        self._imports.ask("import", work, then)
+
+    def _progress(self, done: int, count: int, name: str) -> None:
         if self._importing is not None:
-            self._importing = {**self._importing, "fraction": fraction, "name": name}
+            self._importing = {"fraction": done / count, "name": name, "count": count}
             self.refresh()
 
-    def _brought(self, found: Mapping[str, Any], count: int, process: bool) -> None:
+    def _brought(self, found: Mapping[str, Any], process: bool, line: str) -> None:
         """Tell what an import has brought, and have it processed."""
-        self._importing = None
         images = [self.project[number] for number in found["new"]]
         broken = [(image.key, image.name, image.error) for image in images if image.error]
         ready = [image.id for image in images if not image.error]
+        self.desk.line = line
         queued = 0
         if process and ready:
-            line = self.desk.line
-            queued = len(self.desk.process(ready))
-            self.desk.line = f"{line}\n{self.desk.line}"
+            try:
+                queued = len(self.desk.process(ready))
+                self.desk.line = f"{line}\n{self.desk.line}"
+            except WRONG as error:  # what has come in is there all the same
+                self.tell_problem("process", error)
         self._result = {
-            "asked": count,
+            "asked": found["asked"],
             "new": len(images),
             "known": len(found["known"]),
             "refused": found["refused"][:SHOWN],
@@ -256,18 +260,9 @@ class ImportPanel(Part):
 
     # -- looking ------------------------------------------------------------------------------
 
-    def refresh(self) -> None:
+    def look(self) -> None:
         """Send to the pages what has changed."""
-        try:
-            state = self._state()
-        except WRONG as error:
-            if str(error) != self._trouble:
-                self._trouble = str(error)
-                self.tell_problem("look", error)
-            return
-        if self._trouble:
-            self.send({"done": "the project can be read again", "of": "look"})
-        self._trouble = ""
+        state = self._state()
         changed = {word: value for word, value in state.items() if self._sent.get(word) != value}
         new = not self._sent
         self._sent = state
@@ -355,7 +350,7 @@ class ImportPanel(Part):
         values, others = form.read(self.project, message.get("options", {}), words, folder)
         wrong |= others
         missing = "no such folder" in wrong.get("folder", "")
-        told = {"errors": wrong, "form": "watch", "missing": missing, "page": _page(message)}
+        told = {"errors": wrong, "form": "watch", "missing": missing, "page": page_of(message)}
         self.send(told)
         return (None if wrong else folder), values
 
@@ -369,13 +364,8 @@ class ImportPanel(Part):
         for line in files:
             if not Path(line).expanduser().is_absolute():
                 wrong["files"] = f"{line}: give the whole path, which begins with /"
-        if "files" not in wrong:
-            try:
-                chosen(self.project, files, **NOW)
-            except WRONG as error:
-                wrong["files"] = str(error)
         values["how"] = values.pop("import_how", None)
-        self.send({"errors": wrong, "form": "files", "page": _page(message)})
+        self.send({"errors": wrong, "form": "files", "page": page_of(message)})
         return ([] if wrong else files), values
 
     def _told(self, found: Preview) -> dict[str, Any]:
@@ -405,26 +395,25 @@ class ImportPanel(Part):
             "notes": found.notes,
         }
 
+    def _tell_wrong(self, field: str, problem: str, page: str) -> None:
+        """Tell beside its field what only a look at the disk could find out."""
+        which = "watch" if field == "folder" else "files"
+        self.send({"errors": {field: problem}, "form": which, "page": page})
+
     def _failed(self, kind: Any, error: Exception) -> None:
         if kind == "import":
             self._importing = None
             self.refresh()
-        self.send({"problem": str(error) or type(error).__name__, "of": "preview"})
+        self.tell_problem("import" if kind == "import" else "preview", error)
 
     def _after(self, line: str) -> None:
-        self.desk.line = line
         self._known = (-1, {})
-        self.desk.look()
-        self.refresh()
+        self.done(line)
 
     def __repr__(self) -> str:
         """Tell what is watched, where no front end shows it."""
         watches = ", ".join(one.folder for one in self.project.watches) or "no folder"
         return f"<import of {self.project.name!r}: {watches} watched; {self.project.running}>"
-
-
-def _page(message: Mapping[str, Any]) -> str:
-    return str(message.get("page", ""))[:40]
 
 
 def _recorded(path: Path) -> float:

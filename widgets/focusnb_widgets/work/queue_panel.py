@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from traitlets import Int, List, Unicode, directional_link
+from traitlets import Int, List
 
 from focusnb.batch import dispatch, running, workers
 from focusnb.batch.listing import LOG_COLUMNS, STATES
 from focusnb.errors import BadValue
 from focusnb.model.text import counted
-from focusnb_widgets.desk import WRONG, numbers
-from focusnb_widgets.part import Part
+from focusnb_widgets.desk import numbers
 from focusnb_widgets.source import module, style
 from focusnb_widgets.work import steplog
-from focusnb_widgets.work.pace import Pace, Sent, check_there
+from focusnb_widgets.work.pace import Sent, check_there
+from focusnb_widgets.work.panel import Panel, page_of
 
 MOST = 400  # rows that a page may ask for at once
 LINES = 5000  # lines of the log that a page may ask for
@@ -39,10 +39,10 @@ class View:
     revision: int = -1
 
 
-class QueuePanel(Part):
+class QueuePanel(Panel):
     """The queue of a project.
 
-    chosen: numbers of the batches that are selected. line: the last action as Python.
+    chosen: numbers of the batches that are selected.
     """
 
     _esm = module(
@@ -51,39 +51,20 @@ class QueuePanel(Part):
     )  # fmt: skip
     _css = style("page.css", "parts.css", "work.css")
     chosen = List(Int()).tag(sync=True)
-    line = Unicode("").tag(sync=True)
 
     def __init__(self, desk: Any, **traits: Any) -> None:
         super().__init__(desk, **traits)
-        directional_link((self.desk, "line"), (self, "line"))
         self._views: dict[str, View] = {}
         self._head: dict[str, Any] = {}
-        self._trouble = ""
         self._started: subprocess.Popen[bytes] | None = None
-        self._busy = False
-        self._pace = Pace(self.refresh)
 
     # -- what a page asks ---------------------------------------------------------------------
 
-    def do_ready(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> None:
-        """Send everything to a page that has just been opened."""
-        page = _page(message)
+    def begin(self, page: str) -> None:
+        """Forget what a page that has just been opened looked at."""
         self._views = {p: self._views[p] for p in self._pace.pages if p in self._views}
         self._views[page] = View()
         self._head = {}
-        self._pace.hear(page)
-        self.refresh()
-
-    def do_alive(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> None:
-        """Note a page's sign of life."""
-        self._pace.hear(_page(message))
-        super().do_alive(message, buffers)
-
-    def do_seen(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> None:
-        """Note whether the panel can be seen on a page."""
-        self._pace.show(_page(message), bool(message.get("on")))
-        if message.get("on"):
-            self.refresh()
 
     def do_view(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> None:
         """Show another part of the list, or filter it."""
@@ -191,7 +172,7 @@ class QueuePanel(Part):
         if found.paused:
             self.project.queue.resume()
         self._started = dispatch.start(self.project)
-        text = str(found.dispatcher or "") or "a dispatcher starts"
+        text = found.dispatcher.named if found.dispatcher else "a dispatcher starts"
         return self._after("project.queue.start()", text)
 
     def do_stop(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> str:
@@ -217,29 +198,12 @@ class QueuePanel(Part):
         """Show the logs of a batch's steps."""
         told = steplog.logs(self.project, int(message["batch"]))
         self.desk.line = told["line"]
-        self.send({"steplog": told, "page": _page(message)})
+        self.send({"steplog": told, "page": page_of(message)})
 
     # -- looking ------------------------------------------------------------------------------
 
-    def refresh(self) -> None:
+    def look(self) -> None:
         """Send to each page what has changed of what it shows."""
-        if self._busy:
-            return
-        self._busy = True
-        try:
-            self._look()
-            trouble = ""
-        except WRONG as error:
-            trouble = str(error) or type(error).__name__
-            if trouble != self._trouble:
-                self.tell_problem("look", error)
-        finally:
-            self._busy = False
-        if self._trouble and not trouble:
-            self.send({"done": "the project can be read again", "of": "look"})
-        self._trouble = trouble
-
-    def _look(self) -> None:
         check_there(self.project)
         revision = self.project.store.revision
         head, moving = self._make_head()
@@ -309,7 +273,7 @@ class QueuePanel(Part):
     # -- helpers ------------------------------------------------------------------------------
 
     def _view(self, message: Mapping[str, Any]) -> View:
-        page = _page(message)
+        page = page_of(message)
         self._pace.hear(page)
         return self._views.setdefault(page, View())
 
@@ -342,19 +306,13 @@ class QueuePanel(Part):
         )
 
     def _after(self, line: str, text: str) -> str:
-        self.desk.line = line
-        self.desk.look()
-        self.refresh()
+        self.done(line)
         return text
 
     def __repr__(self) -> str:
         """Tell how the queue stands, where no front end shows it."""
         counts = ", ".join(f"{n} {s}" for s, n in self.project.queue.counts().items() if n)
         return f"<queue of {self.project.name!r}: {counts or 'empty'}; {self.project.running}>"
-
-
-def _page(message: Mapping[str, Any]) -> str:
-    return str(message.get("page", ""))[:40]
 
 
 def _log_line(log: Mapping[str, Any]) -> str:
