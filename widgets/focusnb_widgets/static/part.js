@@ -52,13 +52,13 @@ class Wire {
     if (message.done !== undefined && !handled) this.tell(message.done, "done");
   }
 
-  /** Say a sentence: level error stays until the next one, done goes after a while. */
+  /** Say a sentence for a while; what went wrong stays longer. */
   tell(text, level = "done") {
     this.line.textContent = text;
     this.line.className = `fnb-told fnb-told-${level}`;
     this.line.hidden = !text;
     clearTimeout(this.forgetting);
-    if (level === "done") this.forgetting = setTimeout(() => { this.line.hidden = true; }, 8000);
+    this.forgetting = setTimeout(() => { this.line.hidden = true; }, level === "done" ? 8000 : 25000);
   }
 
   tellLost(text) {
