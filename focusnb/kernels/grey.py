@@ -58,9 +58,10 @@ def inside(part: Part | None, shape: tuple[int, ...], step: int) -> tuple[Part, 
 
 
 def means(picture: NDArray, part: Part, step: int, *, every: int = 1) -> NDArray[np.float32]:
-    """Means of step × step pixels of a part that `inside` gave, (rows, columns); not finite where
-    one pixel is not. every: of the means along each side only each so-manieth.
-    """  # fmt: skip
+    """Means of step × step pixels of a part that `inside` gave: (rows, columns).
+
+    A mean is not finite where one of its pixels is not. every: only each n-th mean along each side.
+    """
     from focusnb.kernels import grey_loops
 
     left, bottom, right, top = part

@@ -122,7 +122,8 @@ def cells_of(document: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str,
     """Give the flat numbers and texts of a document that tables show.
 
     `settings` tells, per step, the digest of the inherited values it used, and `touched` the steps
-    whose own values were changed since: the library knows from these what is stale.
+    whose own values were changed since: the library knows from these what is stale. `notes` has what
+    was noted when the image came, a line each; None without any.
     """
     cells: dict[str, Any] = {
         word: stale.rounded(value)
@@ -136,4 +137,5 @@ def cells_of(document: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str,
     }
     cells["touched"] = [step for step, run in document["runs"].items() if run.get("touched")]
     cells["own"] = sorted(document["values"])
+    cells["notes"] = "\n".join(" ".join(note.split()) for note in document["notes"]) or None
     return cells

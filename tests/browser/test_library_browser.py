@@ -338,6 +338,75 @@ def test_a_comment_is_written_in_a_dialog(page, project):
     assert page.evaluate("document.activeElement.className") == "fnb-grid"
 
 
+def test_different_comments_are_overwritten_only_knowingly(page, project):
+    project.set([11], comment="first")
+    project.set([12], comment="second")
+    until(page, f"{PART}.store.text('comment', {PART}.store.index.get(12)) === 'second'")
+    hidden = "one.kind === 'thumb' || one.word === 'comment'"
+    page.evaluate(
+        f"(() => {{ const t = {PART}; t.setColumns(t.specs.filter((one) => !({hidden}))); }})()"
+    )
+    cell(page, 11, "name").click()
+    page.keyboard.press("c")
+    dialog = page.get_by_role("dialog", name="Comment on 1 image")
+    assert dialog.locator("textarea").input_value() == "first"
+    page.keyboard.press("Escape")
+    cell(page, 12, "name").click(modifiers=["Control"])
+    page.keyboard.press("c")
+    dialog = page.get_by_role("dialog", name="Comment on 2 images")
+    assert "different comments: “first”, “second”" in dialog.inner_text()
+    dialog.get_by_role("button", name="Keep").click()
+    dialog.get_by_text("Tick that this comment may take the place").wait_for()
+    assert document_of(project, 11)["values"]["comment"] == "first"
+    dialog.get_by_label("in their place").check()
+    dialog.locator("textarea").fill("both")
+    dialog.get_by_role("button", name="Keep").click()
+    eventually(lambda: document_of(project, 12)["values"].get("comment") == "both")
+    assert document_of(project, 11)["values"]["comment"] == "both"
+
+
+def test_an_action_on_images_that_are_hidden_says_so(page, project):
+    cell(page, 2, "name").click()
+    cell(page, 3, "name").click(modifiers=["Control"])
+    page.locator(".ag-header-cell[col-id='name'] .fnb-filter").fill("movie_00001")
+    until(page, f"{PART}.api.getDisplayedRowCount() === 1")
+    assert "2 chosen (1 not shown)" in page.locator(".fnb-counts").inner_text()
+    page.locator(".fnb-grid").focus()
+    page.keyboard.press("b")
+    page.get_by_text("2 images flagged blue; 1 of the chosen was not shown").wait_for()
+    page.keyboard.press("Control+z")
+    page.get_by_text("undone: flag blue for 2 images").wait_for()
+
+
+MANY = f"""(() => {{ const t = {PART};
+  t.choice.choose(Array.from({{ length: 6000 }}, (_, k) => k + 1), {{ silent: true }});
+  return t.hiddenChosen(); }})()"""
+EARLY = f"""(() => {{ const t = {PART}, {{ api }} = t;
+  const row = {{ rows: [{{ word: "id", as: "i4" }}], gone: [], whole: false }};
+  t.api = undefined;
+  try {{
+    t.wire.receive(row, [new Int32Array(1)]);
+    t.wire.receive({{ chosen: 1, by: "", expression: "" }}, [new Int32Array(1)]);
+    t.wire.receive({{ current: 1, by: "" }}, []);
+  }} finally {{ t.api = api; }}
+  return t.store.index.has(0); }})()"""
+
+
+def test_thousands_of_chosen_rows_that_are_hidden_are_counted(page):
+    assert page.evaluate(MANY) == 6000 - len(order(page, 0))
+
+
+def test_a_page_ignores_what_another_one_is_told_before_its_own_beginning(page):
+    assert page.evaluate(EARLY) is False
+
+
+def test_notes_are_a_badge(page, project):
+    project.change(9, lambda document: document.update(notes=["no <b>dose</b>", "no gain"]))
+    badge = cell(page, 9, "quality").get_by_text("⚠ 2 notes")
+    badge.wait_for()
+    assert badge.get_attribute("title") == "no <b>dose</b>\nno gain"
+
+
 def test_a_list_is_kept_and_chosen_again(page, project):
     cell(page, 5, "name").click()
     cell(page, 7, "name").click(modifiers=["Control"])

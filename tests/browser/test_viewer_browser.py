@@ -244,7 +244,7 @@ def test_a_polygon_is_drawn_changed_saved_and_undone(page, session):
     drag(page, place(page, 220, 330), place(page, 250, 400))
     assert np.allclose(of(page, "polygons.list[0][2]"), (250, 400), atol=1.5)
     page.get_by_role("button", name="Leave out when picking").click()
-    page.get_by_text("1 area is left out").wait_for()
+    page.get_by_text("1 polygon is left out").wait_for()
     kept = pick_edits.read(session.images[0]["pick_edits"])
     assert np.allclose(kept.excluded[0], [*corners[:2], (250, 400)], atol=1.5)
     until(page, "v.info.over.excluded.length === 1")

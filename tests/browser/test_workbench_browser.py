@@ -4,6 +4,7 @@ import os
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -94,6 +95,38 @@ def test_tabs_are_walked_by_keys(page):
     page.wait_for_selector("#fnb-tab-library[aria-selected='true']")
 
 
+def test_keys_walk_in_the_order_that_the_table_shows(page):
+    table = "document.querySelector('.fnb-library').library"
+    descending = "{ state: [{ colId: 'iciness', sort: 'desc' }] }"
+    page.evaluate(f"{table}.api.applyColumnState({descending})")
+    page.locator(".ag-header-cell[col-id='name'] .fnb-filter").fill("movie_0001")
+    page.wait_for_function(
+        f"{table}.sentOrder?.join() === {table}.choice.shownIds().join() && {table}.view.sort.length"
+    )
+    order = page.evaluate(f"{table}.choice.shownIds()")
+    assert len(order) == 10
+    assert order != sorted(order)
+    page.evaluate(f"(id) => {table}.choice.look(id)", order[0])
+    overview = ".fnb-part[data-overview]"
+    page.wait_for_selector(f"{overview}[data-image='{order[0]}']")
+    page.focus(overview)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector(f"{overview}[data-image='{order[1]}']")
+    assert f"2 of {len(order)}" in page.inner_text(".fnb-ov-place")
+    page.click("#fnb-tab-viewer")
+    viewer = "document.querySelector('.fnb-viewer')?.viewer"
+    page.wait_for_function(f"(id) => {viewer}?.info?.image === id", arg=order[1])
+    page.click(".fnb-viewer [aria-label='Image after']")
+    page.wait_for_function(f"(id) => {viewer}.info.image === id", arg=order[2])
+    page.click("#fnb-tab-image")
+    page.click(".fnb-i-head [aria-label='Next image']")
+    page.wait_for_function(f"(id) => {table}.choice.current === id", arg=order[3])
+    page.click("#fnb-tab-library")
+    page.evaluate(f"{table}.clearFilters()")
+    page.evaluate(f"{table}.api.applyColumnState({{ defaultState: {{ sort: null }} }})")
+    page.wait_for_function(f"JSON.parse({table}.sentView).sort.length === 0")
+
+
 def test_a_row_shows_its_pictures_and_an_action_is_a_line_that_can_be_undone(page, project):
     row(page, "movie_00038.tif").first.locator("[col-id=name]").click()
     page.wait_for_function(
@@ -134,18 +167,28 @@ def test_a_phone_shows_it_without_scrolling_sideways(browser, server):
     page.context.close()
 
 
+def kill_kernels(process):
+    """Kill all kernels of a server, those that wait for a visitor too."""
+    for one in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.Error):  # it has ended already
+            if "ipykernel_launcher" in " ".join(one.cmdline()):
+                one.kill()
+
+
 def test_a_page_whose_kernel_is_gone_says_so(browser, server):
     url, process = server
     page = served.opened(browser, url)
     page.wait_for_selector(".fnb-library .ag-row")
-    kernels = [
-        one
-        for one in psutil.Process(process.pid).children(recursive=True)
-        if "ipykernel_launcher" in " ".join(one.cmdline())
-    ]
-    for kernel in kernels:
-        kernel.kill()
-    page.evaluate("document.querySelector('.fnb-workbench').workbench.wire.heard = 0")
+    kill_kernels(process)
+    page.evaluate("document.querySelector('.fnb-workbench').workbench.wire.since = 0")
     page.wait_for_selector(".fnb-workbench > .fnb-lost:not([hidden])")
     assert "does not answer" in page.inner_text(".fnb-workbench > .fnb-lost")
+    page.context.close()
+
+
+def test_a_new_window_gets_a_kernel_that_lives(browser, server):
+    url, process = server
+    kill_kernels(process)
+    page = served.opened(browser, url)
+    page.wait_for_selector(".fnb-library .ag-row")
     page.context.close()

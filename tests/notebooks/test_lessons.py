@@ -77,7 +77,7 @@ assert value == formats.read(crop)[300, 200] and abs(viewer.pixel_size - 1) < 1e
 assert amplitudes.shape == (512, 512) and amplitudes[256, 256] < 1e-2 * amplitudes.max()
 assert abs(image["defocus"] - 17000) < 150 and found == restored != by_hand == 17600
 assert 12 < 1 / first < 25
-assert told.startswith("1 area is left out") and len(picks) > 5 and inside.sum() == 0
+assert told.startswith("1 polygon is left out") and len(picks) > 5 and inside.sum() == 0
 assert 5.5 < six / one < 6.5
 assert "is not there" in repr(view(folder / "gone.mrc"))
 """,

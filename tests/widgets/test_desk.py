@@ -4,8 +4,10 @@ import pytest
 from monitor import made
 
 import focusnb as fn
-from focusnb.errors import BadValue
+from focusnb.errors import BadProject, BadValue
+from focusnb.model import moves
 from focusnb_widgets.desk import Desk, desk_of, numbers
+from focusnb_widgets.part import Part
 
 
 @pytest.fixture
@@ -98,3 +100,89 @@ def test_processing_queues_and_tells_its_line(desk):
 )
 def test_numbers_are_told_in_short(images, told):
     assert numbers(images) == told
+
+
+def run_of(project, image):
+    """A batch of an image that runs, as a worker would have it."""
+    with project.store.transaction() as connection:
+        connection.execute(
+            "insert into batch (image, steps, position, state, submitted)"
+            " values (?, 'motion', 1, 'running', 0)",
+            (image,),
+        )
+
+
+def ended(project):
+    with project.store.transaction() as connection:
+        connection.execute("update batch set state = 'done'")
+    moves.finish(project)
+
+
+def test_a_move_that_had_to_wait_is_undone_once_it_has_happened(desk):
+    run_of(desk.project, 2)
+    assert desk.move([1, 2], "TRASH").endswith("1 image of them once the running batch has ended")
+    ended(desk.project)
+    assert groups(desk)[:2] == ["TRASH", "TRASH"]
+    assert desk.undo() == "undone: move of 2 images to TRASH"
+    assert groups(desk)[:2] == ["g1", "g1"]
+
+
+def test_a_move_that_still_waits_is_called_off(desk):
+    run_of(desk.project, 2)
+    desk.move([1, 2], "TRASH")
+    assert desk.undo() == "undone: move of 2 images to TRASH"
+    ended(desk.project)
+    assert groups(desk)[:2] == ["g1", "g1"]
+
+
+def test_what_did_move_can_be_undone_when_others_were_hindered(desk):
+    desk.move([2], "b")
+    desk.move([1, 2, 3], "TRASH")
+    (desk.project.root / "b" / "0000000002").mkdir(parents=True)
+    with pytest.raises(BadProject, match="in the way"):
+        desk.restore([1, 2, 3])
+    assert groups(desk)[:3] == ["g1", "TRASH", "g1"]
+    assert desk.undoable[0] == "move of 2 images to their groups"
+    assert desk.line == "project.restore([1, 3])"
+    desk.undo()
+    assert groups(desk)[:3] == ["TRASH"] * 3
+
+
+def test_undo_tells_the_lines_that_do_the_same(desk):
+    desk.move([1], "a")
+    desk.move([1, 2, 3], "b")
+    desk.undo()
+    assert desk.line == "project.move([1], 'a')\nproject.move([2, 3], 'g1')"
+    desk.flag([2], "red")
+    desk.undo()
+    assert desk.line == "project.flag([2], 'none')"
+    desk.comment([2], "x")
+    desk.undo()
+    assert desk.line == "project.set([2], comment=None)"
+
+
+def test_an_undo_that_fails_can_be_done_again(desk):
+    desk.flag([1], "red")
+    line = desk.line
+
+    def back():
+        raise BadValue("not now")
+
+    desk.remember("nothing", back)
+    with pytest.raises(BadValue, match="not now"):
+        desk.undo()
+    assert (desk.line, desk.undoable[0]) == (line, "nothing")
+
+
+class Odd(Part):
+    def do_break(self, message, buffers):
+        return message["missing"]
+
+
+def test_what_nobody_foresaw_is_answered_and_logged(desk, caplog):
+    part, told = Odd(desk), []
+    part.send = lambda message, buffers=None: told.append(message)
+    part._on_message(part, {"do": "break"}, [])
+    assert told == [{"problem": "this could not be done: KeyError: 'missing'", "of": "break"}]
+    assert caplog.records[0].name == "focusnb"
+    assert caplog.records[0].exc_info

@@ -13,7 +13,7 @@ ROWS = """
 const store = new LibraryStore();
 const text = (values) => new TextEncoder().encode(JSON.stringify(values));
 const kinds = { id: "i4", group: "json", name: "json", flag: "json", good: "f4", reasons: "json", stale: "json",
-  error: "json", iciness: "f4", defocus: "f4", aligned: "f4", recorded: "f8" };
+  error: "json", notes: "json", iciness: "f4", defocus: "f4", aligned: "f4", recorded: "f8" };
 const heads = Object.entries(kinds).map(([word, as]) => ({ word, as }));
 const at = (...parts) => new Date(...parts).getTime() / 1000;
 const rows = (whole = true) => store.put(heads, [
@@ -25,6 +25,7 @@ const rows = (whole = true) => store.put(heads, [
   text([null, "iciness 2.40 > 1.50", null, null]),
   text([null, null, null, "ctf"]),
   text([null, null, null, null]),
+  text([null, null, "no dose", null]),
   Float32Array.of(0.704, 2.4, NaN, -1),
   Float32Array.of(1.2, 2.004, NaN, 3),
   Float32Array.of(1, 0, NaN, 1),
@@ -97,6 +98,8 @@ FILTERS = {
     ("quality", "bad"): [2],
     ("quality", "stale"): [4],
     ("quality", "iciness"): [2],
+    ("quality", "note"): [3],
+    ("quality", "dose"): [3],
     ("aligned", "no"): [2],
     ("recorded", "2026-01-02"): [2],
     ("recorded", "> 2026-01-01 12:30"): [2, 4],

@@ -24,7 +24,8 @@ def test_a_list_is_kept_found_again_and_forgotten(project):
     table.desk.select([])
     assert table.load_list("best") == "list 'best': 2 images chosen"
     assert table.desk.selected == [1, 3]
-    assert table.line == "table.load_list('best')"
+    assert table.line == "project.workspace.get('selections')['best']"
+    assert eval(table.line, {"project": project}) == [1, 3]
     table.delete_list("best")
     assert table.lists() == {}
     with pytest.raises(UnknownName, match="no list is called 'best'"):

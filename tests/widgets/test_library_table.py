@@ -2,6 +2,7 @@
 
 import json
 import time
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -219,6 +220,114 @@ def test_a_broken_workspace_is_told_and_the_table_opens(project):
     assert len(page.columns()["id"]) == 12
     problems = [c["problem"] for c, _ in page.told if "problem" in c]
     assert any("workspace.json cannot be read" in text for text in problems)
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ({"views": []}, "'views' is no table"),
+        ({"views": {"single-particle": 7}}, "is no table"),
+        ({"views": {"single-particle": {"columns": 5}}}, "columns of the table's view"),
+        ({"views": {"single-particle": {"sort": [["name", "up"], 3]}}}, "sort of the table's view"),
+        ({"views": {"single-particle": {"widths": {"name": "9"}}}}, "widths of the table's view"),
+        ({"selections": {"a": 3, "b": [1]}}, "'a' holds no numbers"),
+        ({"selections": "x"}, "'selections' is no table"),
+    ],
+)
+def test_a_workspace_of_an_odd_shape_is_told_and_the_table_opens(project, kept, told):
+    text = json.dumps({"format": 1, **kept})
+    (project.root / "workspace.json").write_text(text, encoding="utf-8")
+    page = Page(LibraryTable(Project.open(project.root)))
+    assert len(page.columns()["id"]) == 12
+    assert page.last("library")[0]["view"]["columns"][0] == "flag"
+    assert told in page.last("problem")[0]["problem"]
+    page.table.show("name")
+    page.table.save_list("c", [2])
+    assert page.table.load_list("c") == "list 'c': 1 image chosen"
+    assert set(page.table.lists()) <= {"b", "c"}
+
+
+def test_what_a_page_asks_wrongly_changes_nothing(page):
+    before = page.table.view
+    for sort in ([["name", "sideways; x"]], [["name"]], 5):
+        page.ask("view", view={"columns": ["name"], "widths": {}, "sort": sort})
+        assert "problem" in page.told[-1][0]
+    assert page.table.view == before
+    page.ask("current", image=77)
+    assert "no image 0000000077" in page.last("problem")[0]["problem"]
+    page.ask("open", what="view", image=77)
+    assert (page.table.desk.current, page.table.desk.wants) == (0, {})
+
+
+def test_the_order_of_the_page_is_the_desks_and_that_of_the_csv(page, project, tmp_path):
+    page.ask("order", chosen(7, 3, 11))
+    desk = page.table.desk
+    assert desk.order == [7, 3, 11]
+    assert (desk.walk.step(7, 1), desk.walk.step(11, 1), desk.walk.place(3)) == (3, 11, (2, 3))
+    page.table.csv(tmp_path / "a.csv")
+    names = [line.split(",")[0] for line in (tmp_path / "a.csv").read_text().splitlines()[1:]]
+    assert names == ["g1/0000000007", "g1/0000000003", "g1/0000000011"]
+
+    class Workbench:
+        parts = MappingProxyType({"table": page.table})
+
+    line = page.table.line.replace("a.csv", "b.csv")
+    exec(line, {"workbench": Workbench})
+    assert (tmp_path / "b.csv").read_text() == (tmp_path / "a.csv").read_text()
+
+
+def test_an_image_that_is_gone_leaves_the_order(page, project):
+    from focusnb.model import moves
+
+    page.ask("order", chosen(7, 3, 11))
+    project.trash([3])
+    moves.empty_trash(project)
+    page.table.desk.look()
+    assert page.table.desk.order == [7, 11]
+
+
+def test_no_text_of_the_csv_is_a_formula(page, project):
+    project.set([1], comment="=HYPERLINK(1)")
+    project.set([2], comment="\t@x")
+    project.set([3], comment="a = b")
+    page.table.show("comment", "defocus")
+    lines = page.table.csv(images=[1, 2, 3]).splitlines()[1:]
+    assert [line.split(",")[1] for line in lines] == ["'=HYPERLINK(1)", "'\t@x", "a = b"]
+    project.set([1], defocus=-12_000.0)
+    assert page.table.csv(images=[1]).splitlines()[1].endswith(",-1.2")
+
+
+def test_comments_are_known_whatever_columns_are_shown(page, project):
+    page.table.show("name")
+    project.set([2], comment="look again")
+    page.table.desk.look()
+    assert page.columns()["comment"] == ["look again"]
+
+
+def test_notes_are_told_to_the_page_and_in_the_csv(page, project):
+    project.change(2, lambda d: d.update(notes=["no dose\nwas given", "no gain"]))
+    page.table.desk.look()
+    assert page.columns()["notes"] == ["no dose was given\nno gain"]
+    page.table.show("quality")
+    row = page.table.csv(images=[2]).splitlines()[1]
+    assert row.endswith("good; noted: no dose was given; noted: no gain")
+
+
+def test_lines_of_lists_can_be_run_where_only_the_project_is(page, project):
+    page.table.save_list("best", [1, 3])
+    line = page.table.line
+    page.table.delete_list("best")
+    exec(line, {"project": project})
+    assert page.table.lists() == {"best": 2}
+    page.table.read_list("".join(f"g1/{i}\n" for i in range(1, 12)))
+    assert page.table.line == "project.ids([*range(1, 12)])"
+    assert eval(page.table.line, {"project": project}) == list(range(1, 12))
+
+
+def test_a_copy_that_went_wrong_leaves_the_line_alone(page, tmp_path):
+    page.ask("select", chosen(1))
+    page.ask("copy", place=str(tmp_path / "nowhere"))
+    assert "copy_to" not in page.table.line
 
 
 def test_csv_has_the_shown_columns_and_rows_in_their_order(page, tmp_path):

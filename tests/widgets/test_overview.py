@@ -17,7 +17,7 @@ from focusnb_widgets.desk import Desk
 from focusnb_widgets.overview import Overview
 from focusnb_widgets.overview.look import HEAD, look
 from focusnb_widgets.overview.views import OVERVIEWS, VIEWS, overviews
-from focusnb_widgets.overview.walk import Walk
+from focusnb_widgets.walk import Walk
 from widgets import overview_made
 
 IMAGE, DRIFT = list(OVERVIEWS["drift"]["Image"]), list(OVERVIEWS["drift"]["Drift"])
@@ -318,7 +318,8 @@ class TestOpen:
         page.ask("open", view="after")
         desk = page.overview.desk
         assert desk.wants == {"view": states["good"], "word": "average"}
-        assert desk.line == f"view(project['g1/{states['good']:010d}'], word='average')"
+        line = f"view(project['g1/{states['good']:010d}'], word='average')"
+        assert desk.line == f"from focusnb_widgets import view; {line}"
 
     def test_particles_open_the_average_where_there_is_no_other(self, page, project, states):
         overview_made.product(project, states["good"])
@@ -361,9 +362,9 @@ class TestWalk:
         assert walk.step(2, 1) == 4
         assert walk.place(4) == (2, 2)
 
-    def test_an_order_that_is_given_is_followed(self, page):
+    def test_the_order_of_the_table_is_followed(self, page):
         overview = page.overview
-        overview.order = [5, 1, 3]
+        overview.desk.order = [5, 1, 3]
         assert page.state["place"] == (2, 3)
         assert (overview.step(), overview.step(-2), overview.last()) == (3, 5, 3)
 

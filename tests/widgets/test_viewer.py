@@ -1,6 +1,7 @@
 """The viewer without a browser: what is told to a page, what Python can do, and bad files."""
 
 import asyncio
+import threading
 
 import eer_made
 import numpy as np
@@ -73,7 +74,8 @@ def test_an_image_has_its_pictures_to_choose_from(project):
     assert (told["before"], told["after"]) == (0, 2)
     page.ask("word", word="unaligned")
     assert page.got("view")[0]["word"] == "unaligned"
-    assert page.viewer.line == "view(project['g1/0000000001'], word='unaligned')"
+    line = "view(project['g1/0000000001'], word='unaligned')"
+    assert page.viewer.line == f"from focusnb_widgets import view; {line}"
 
 
 def test_the_next_image_is_shown_as_the_same_product_and_is_the_desks_current(project):
@@ -145,6 +147,63 @@ def test_electron_events_are_shown_as_sums_of_recorded_frames(tmp_path):
     assert "each frame is the sum of 3 recorded ones" in told["notes"]
 
 
+def test_an_error_of_a_picture_that_is_looked_at_no_more_is_nothing_to_tell(tmp_path):
+    for name in ("a.mrc", "b.mrc"):
+        formats.write(tmp_path / name, np.full((300, 300), np.nan, np.float32))
+    good = formats.write(tmp_path / "c.mrc", viewed.rings(0))
+
+    async def looked():
+        viewer = Viewer()
+        page = Page(viewer)
+        for name in ("a.mrc", "b.mrc"):
+            viewer.show(tmp_path / name)
+            await asyncio.sleep(0)  # the first is being read
+        await viewer.settle()
+        told, _ = page.got("view")
+        assert (told["name"], "holds no finite pixel" in told["problem"]) == ("b.mrc", True)
+        viewer.show(tmp_path / "a.mrc")
+        await asyncio.sleep(0)
+        viewer.show(good)
+        await viewer.settle()
+        return page.got("view")[0]
+
+    told = asyncio.run(looked())
+    assert (told["name"], told["problem"]) == ("c.mrc", "")
+
+
+def test_showing_something_else_does_not_wait_for_a_long_sum(tmp_path):
+    formats.write(tmp_path / "movie.mrcs", viewed.stack(), pixel_size=2)
+    reading, go_on = threading.Event(), threading.Event()
+
+    async def looked():
+        viewer = view(tmp_path / "movie.mrcs")
+        await viewer.settle()
+        frames, read = viewer._frames, viewer._frames.stack.frame
+
+        def slow(number):
+            reading.set()
+            assert go_on.wait(10)
+            return read(number)
+
+        frames.stack.frame = slow
+        viewer.go(1, 4)
+        await asyncio.to_thread(reading.wait, 10)
+        viewer.show(viewed.rings(0))  # would wait for ever, were the file closed here
+        go_on.set()
+        await viewer.settle()
+        return viewer.picture.shape
+
+    assert asyncio.run(looked()) == viewed.SHAPE
+
+
+def test_images_before_and_after_are_those_of_the_table(project):
+    desk = Desk(project)
+    page = Page(Viewer(desk, project.images[0]))
+    page.told.clear()
+    desk.order = [2, 1]
+    assert page.got("neighbours")[0] == {"before": 2, "after": 0}
+
+
 # -- spectra ----------------------------------------------------------------------------------
 
 
@@ -214,6 +273,31 @@ def test_the_larger_defocus_is_u(project):
     assert image.document["locked"] == []
 
 
+def test_a_fit_is_saved_and_locked_or_neither(project, monkeypatch):
+    image = project.images[0]
+    before, seen = image.document, []
+    monkeypatch.setattr(project, "lock", lambda *words, **how: 1 / 0)
+    revision = project.store.revision
+    Viewer(Desk(project), image).save_ctf(*FIT.values())
+    seen.append(project.store.revision - revision)
+    assert seen == [1], "one change"
+    assert "defocus_u" in image.document["locked"]
+    assert before["locked"] == []
+
+
+def test_the_line_of_an_undone_fit_gives_the_values_back(project):
+    image = project.images[0]
+    viewer = Viewer(Desk(project), image)
+    viewer.save_ctf(*FIT.values())
+    done = viewer.line
+    viewer.desk.undo()
+    undone = viewer.line
+    exec(done, {"project": project})
+    assert image["defocus_u"] == FIT["defocus_u"]
+    exec(undone, {"project": project})
+    assert (image["defocus_u"], image.document["locked"]) == (15_000, [])
+
+
 def test_undo_leaves_what_somebody_else_has_changed_since(project):
     image = project.images[0]
     viewer = Viewer(Desk(project), image)
@@ -252,6 +336,32 @@ def test_areas_that_are_left_out_keep_the_other_changes_by_hand(project):
     assert (kept.added.tolist(), len(kept.excluded)) == ([[5, 6]], 2)
     viewer.desk.undo()
     assert len(pick_edits.read(image["pick_edits"]).excluded) == 1
+
+
+def test_polygons_that_are_not_saved_outlive_a_reload_and_a_product_made_anew(project):
+    image, drawn = project.images[0], [[[1, 1], [50, 1], [50, 40]]]
+    viewer = Viewer(Desk(project), image)
+    page = Page(viewer)
+    viewer.polygons = drawn
+    page.ask("reload")
+    assert viewer.polygons == drawn
+    formats.write(image.folder / "average.mrc", viewed.rings(5), pixel_size=viewed.PIXEL)
+    project.set([image], comment="made again")
+    viewer.desk.look()
+    assert viewer.polygons == drawn
+    page.ask("word", word="unaligned")
+    assert viewer.polygons == drawn
+    page.ask("image", image=2)
+    assert viewer.polygons == [], "they belong to the other image"
+    viewer.polygons = drawn
+    viewer.show(project.add_image("new.tif", "g1", values={}))
+    assert (viewer.polygons, "no picture yet" in repr(viewer)) == ([], True)
+    page.ask("image", image=1)
+    viewer.exclude(drawn)
+    page.ask("reload")
+    project.edit_picks(image)
+    viewer.desk.look()
+    assert viewer.polygons == [], "saved ones follow the project"
 
 
 def test_a_polygon_of_two_corners_is_refused(project):

@@ -8,7 +8,6 @@ from browser import viewed
 from browser.viewed import Page, pixels
 from PIL import Image as Picture
 
-import focusnb as fn
 from focusnb import formats
 from focusnb.errors import BadValue, MissingProduct
 from focusnb_widgets.desk import Desk
@@ -236,5 +235,8 @@ def test_a_viewer_of_nothing_says_so():
 def test_lines_of_files_and_arrays_run(tmp_path):
     place = formats.write(tmp_path / "a b.mrc", viewed.rings(0))
     viewer = view(place, pixel_size=1.25)
-    again = eval(viewer.line, {"view": view, "fn": fn})
+    head, _, expression = viewer.line.partition("; ")
+    names = {}
+    exec(head, names)
+    again = eval(expression, names)
     assert (again.pixel_size, again.value(1, 2)) == (1.25, viewer.value(1, 2))

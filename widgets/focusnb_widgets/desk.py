@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from traitlets import Dict, HasTraits, Int, List, Unicode
+from traitlets import Dict, HasTraits, Int, List, Unicode, observe
 
 from focusnb.batch import dispatch
 from focusnb.errors import BadValue, FocusError
 from focusnb.model.text import counted
 from focusnb.session import Batches, Project
+from focusnb_widgets.walk import Walk
 
 LOOK = 0.5  # seconds between two looks whether the project has changed
 PATIENCE = (
@@ -27,7 +28,10 @@ WRONG = (FocusError, OSError, sqlite3.Error)  # what is told in a sentence, and 
 
 @dataclass(frozen=True)
 class Done:
-    """An action that can be undone. back: does it, and tells what could not be taken back."""
+    """An action that can be undone. back: does it, and tells what could not be taken back.
+
+    Where Python can do the same, it sets the desk's line.
+    """
 
     title: str
     back: Callable[[], str]
@@ -37,15 +41,18 @@ class Desk(HasTraits):
     """The project on a desk, and what people do with it.
 
     selected: numbers of the chosen images. current: the one that is looked at, 0 for none.
-    expression: the selection (EXPR) that chose them, if one did. revision: grows when the project
-    has changed. line: the last action as Python. undoable: titles of what can be undone, the last
-    one first. wants: what a part asks the workbench to open, {"view": image} or {"page": image}.
-    told: a problem that concerns all parts.
+    expression: the selection (EXPR) that chose them, if one did. order: numbers of the images as the
+    table shows them, sorted and filtered; empty while there is no table: by number. walk: goes
+    through them. revision: grows when the project has changed. line: the last action as Python, ready
+    to be run where there is a `project` (or a `workbench`). undoable: titles of what can be undone,
+    the last one first. wants: what a part asks the workbench to open, {"view": image} or
+    {"page": image}. told: a problem that concerns all parts.
     """
 
     selected = List(Int())
     current = Int(0)
     expression = Unicode("")
+    order = List()  # numbers; not looked at one by one, they may be many
     revision = Int(-1)
     line = Unicode("")
     undoable = List(Unicode())
@@ -54,7 +61,7 @@ class Desk(HasTraits):
 
     def __init__(self, project: Project, *, look: float = LOOK) -> None:
         super().__init__(revision=project.store.revision)
-        self.project, self._look = project, look
+        self.project, self._look, self.walk = project, look, Walk(project)
         self._done: list[Done] = []
         self._sign = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -110,22 +117,22 @@ class Desk(HasTraits):
     def move(self, images: Sequence[int], group: str) -> str:
         """Move images to a group; can be undone."""
         self._check(images)
-        line = f"project.move({self.images_line(images)}, {group!r})"
-        return self._moved(images, lambda: self.project.move(list(images), group), group, line)
+        return self._moved(
+            images,
+            lambda given: self.project.move(given, group),
+            group,
+            lambda given: f"project.move({self.images_line(given)}, {group!r})",
+        )
 
     def restore(self, images: Sequence[int]) -> str:
         """Bring images back from the TRASH into their former groups; can be undone."""
         self._check(images)
-        line = f"project.restore({self.images_line(images)})"
-        return self._moved(images, lambda: self.project.restore(list(images)), "their groups", line)
-
-    def copy_to(self, images: Sequence[int], other: str) -> str:
-        """Copy images with their files to another project."""
-        self._check(images)
-        copied = self.project.copy_to(list(images), other)
-        self.line = f"project.copy_to({self.images_line(images)}, {other!r})"
-        text = f"{counted(len(copied.images), 'image')} copied to {other}"
-        return text + (f"; {len(copied.known)} were there already" if copied.known else "")
+        return self._moved(
+            images,
+            self.project.restore,
+            "their groups",
+            lambda given: f"project.restore({self.images_line(given)})",
+        )
 
     def process(
         self,
@@ -154,15 +161,16 @@ class Desk(HasTraits):
         """Take the last action back; give a sentence about it."""
         if not self._done:
             raise BadValue("there is nothing to undo")
-        done = self._done.pop()
+        done, before = self._done.pop(), self.line
+        self.line = f"# undone: {done.title}"
         try:
             left = done.back()
         except BaseException:
             self._done.append(done)
+            self.line = before
             raise
         finally:
             self._tell_undoable()
-        self.line = f"# undone: {done.title}"
         return f"undone: {done.title}" + (f"; {left}" if left else "")
 
     # -- looking ------------------------------------------------------------------------------
@@ -193,6 +201,10 @@ class Desk(HasTraits):
             await asyncio.sleep(self._look)
             self.look()
 
+    @observe("order")
+    def _order_changed(self, _: Any) -> None:
+        self.walk.follow(self.order)
+
     # -- undo ---------------------------------------------------------------------------------
 
     def _check(self, images: Sequence[int]) -> None:
@@ -209,43 +221,86 @@ class Desk(HasTraits):
         self.look()
 
     def _moved(
-        self, images: Sequence[int], act: Callable[[], list[Any]], where: str, line: str
+        self,
+        images: Sequence[int],
+        act: Callable[[list[int]], list[Any]],
+        where: str,
+        line: Callable[[Sequence[int]], str],
     ) -> str:
-        before = {image: self._group(image) for image in images}
-        waiting = act()
-        after = {image: self._group(image) for image in images}
-        self.remember(
-            f"move of {counted(len(images), 'image')} to {where}",
-            lambda: self._move_back(before, after),
-        )
-        self.line = line
+        before = self._places(images)
+        try:
+            waiting = act(list(images))
+        except WRONG:
+            # Those that were hindered stayed: what did move can be undone all the same.
+            self._remember_move(before, where, line)
+            raise
+        self._remember_move(before, where, line)
+        self.line = line(images)
         text = f"{counted(len(images), 'image')} moved to {where}"
         if waiting:
             text += f"; {counted(len(waiting), 'image')} of them once the running batch has ended"
         return text
 
-    def _group(self, image: int) -> str:
-        return str(self.project.document(image)["group"])
+    def _remember_move(
+        self, before: Mapping[int, str], where: str, line: Callable[[Sequence[int]], str]
+    ) -> None:
+        after = {i: place for i, place in self._places(before).items() if place != before[i]}
+        if after:
+            self.line = line(list(after))
+            self.remember(
+                f"move of {counted(len(after), 'image')} to {where}",
+                lambda: self._move_back(before, after),
+            )
+        else:
+            self.look()
+
+    def _places(self, images: Iterable[int]) -> dict[int, str]:
+        """Give the group of each image, or that to which it moves once its running batch has ended."""
+        rows = self.project.store.rows("select image, target from move")
+        coming = {row["image"]: str(row["target"]) for row in rows}
+        return {i: coming.get(i) or str(self.project.document(i)["group"]) for i in images}
 
     def _move_back(self, before: Mapping[int, str], after: Mapping[int, str]) -> str:
-        mine = [i for i, group in after.items() if self._there(i) and self._group(i) == group]
-        for group in dict.fromkeys(before[i] for i in mine):
-            self.project.move([i for i in mine if before[i] == group], group)
-        return _others(len(before) - len(mine), "moved")
+        now = self._places(i for i in after if self._there(i))
+        mine = [i for i, group in now.items() if group == after[i]]
+
+        def act(given: list[int], group: str) -> str:
+            self.project.move(given, group)
+            return f"project.move({numbers(given)}, {group!r})"
+
+        self._back(mine, before, act)
+        return _others(len(after) - len(mine), "moved")
 
     def _flag_back(self, before: Mapping[int, str], flag: str) -> str:
         documents = {i: self.project.document(i) for i in before if self._there(i)}
         mine = [i for i, document in documents.items() if document["flag"] == flag]
-        for old in dict.fromkeys(before[i] for i in mine):
-            self.project.flag([i for i in mine if before[i] == old], old)
+
+        def act(given: list[int], old: str) -> str:
+            self.project.flag(given, old)
+            return f"project.flag({numbers(given)}, {old!r})"
+
+        self._back(mine, before, act)
         return _others(len(before) - len(mine), "flagged")
 
     def _comment_back(self, before: Mapping[int, str | None], text: str | None) -> str:
         documents = {i: self.project.document(i) for i in before if self._there(i)}
         mine = [i for i, one in documents.items() if one["values"].get("comment") == text]
-        for old in dict.fromkeys(before[i] for i in mine):
-            self.project.set([i for i in mine if before[i] == old], comment=old)
+
+        def act(given: list[int], old: str | None) -> str:
+            self.project.set(given, comment=old)
+            return f"project.set({numbers(given)}, comment={old!r})"
+
+        self._back(mine, before, act)
         return _others(len(before) - len(mine), "commented")
+
+    def _back(
+        self, mine: Sequence[int], before: Mapping[int, Any], act: Callable[[list[int], Any], str]
+    ) -> None:
+        """Give images back what they had, those that had the same together; the lines do the same."""
+        olds = dict.fromkeys(before[i] for i in mine)
+        lines = [act([i for i in mine if before[i] == old], old) for old in olds]
+        if lines:
+            self.line = "\n".join(lines)
 
     def _there(self, image: int) -> bool:
         return bool(self.project.store.rows("select 1 from image where id = ?", (image,)))

@@ -1,5 +1,6 @@
 """A part of the workbench: a widget on a desk, whose page asks and whose kernel answers."""
 
+import logging
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,8 @@ from typing import Any
 import anywidget
 
 from focusnb_widgets.desk import WRONG, Desk, desk_of
+
+log = logging.getLogger("focusnb")
 
 
 class Part(anywidget.AnyWidget):
@@ -45,15 +48,18 @@ class Part(anywidget.AnyWidget):
             self.desk.alive()
         try:
             told = act(message, buffers or [])
-        except WRONG as error:
+        except Exception as error:  # whatever it is, the page gets its answer
             self.tell_problem(name, error)
             return
         if isinstance(told, str) and told:
             self.send({"done": told, "of": name})
 
     def tell_problem(self, name: str, error: Exception) -> None:
-        """Tell the page what went wrong, as a sentence."""
+        """Tell the page what went wrong, as a sentence; what nobody foresaw is logged, too."""
         text = str(error) or type(error).__name__
-        if isinstance(error, sqlite3.Error):
+        if not isinstance(error, WRONG):  # a message of an odd shape, a file broken in a new way
+            log.error("%s could not do %r", type(self).__name__, name, exc_info=error)
+            text = f"this could not be done: {type(error).__name__}: {error}"
+        elif isinstance(error, sqlite3.Error):
             text = f"{self.project.store.path} cannot be used: {text}"
         self.send({"problem": text, "of": name})

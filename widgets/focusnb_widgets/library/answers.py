@@ -3,15 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from focusnb import session
 from focusnb.errors import BadValue
 from focusnb.model.group import TRASH
 from focusnb.model.step import CATEGORIES
 from focusnb.model.text import counted
-from focusnb_widgets.library import wire
+from focusnb_widgets.library import kept, wire
 from focusnb_widgets.part import Part
 
 Message = Mapping[str, Any]
 Buffers = Sequence[Any]
+TABLE = 'workbench.parts["table"]'  # how lines name the table where the project alone cannot do it
 ASKED_MOST = 200  # small pictures in one question
 
 
@@ -32,8 +34,15 @@ class Answers(Part):
         self._by(message, lambda: self.desk.select(wire.numbers_of(buffers)))
 
     def do_current(self, message: Message, buffers: Buffers) -> None:
-        """Look at an image."""
-        self._by(message, lambda: setattr(self.desk, "current", int(message["image"])))
+        """Look at an image; 0: at none."""
+        image = int(message["image"])
+        if image:
+            self.project.key(image)  # raises when there is none
+        self._by(message, lambda: setattr(self.desk, "current", image))
+
+    def do_order(self, message: Message, buffers: Buffers) -> None:
+        """Notice which images the page shows, in which order: other parts walk in it."""
+        self.desk.order = wire.numbers_of(buffers)
 
     def do_where(self, message: Message, buffers: Buffers) -> str:
         """Choose by a selection (EXPR)."""
@@ -44,8 +53,10 @@ class Answers(Part):
 
     def do_open(self, message: Message, buffers: Buffers) -> None:
         """Ask the workbench to open an image: in the viewer, or its page."""
+        image = int(message["image"])
+        self.project.key(image)  # raises when there is none
         self.desk.wants = {}
-        self.desk.wants = {str(message["what"]): int(message["image"])}
+        self.desk.wants = {str(message["what"]): image}
 
     # -- acting on the chosen -------------------------------------------------------------------
 
@@ -83,14 +94,21 @@ class Answers(Part):
         chosen = list(self.desk.selected)
         if not chosen:
             raise BadValue("no image is chosen; choose one or more rows first")
-        self.desk.line = f"project.copy_to({self.desk.images_line(chosen)}, {place!r})"
+        line = f"project.copy_to({self.desk.images_line(chosen)}, {place!r})"
+        root = self.project.root
+
+        def work() -> Any:
+            # What is written in another thread is written through a project of its own: of the
+            # shared one, locks held for a while (`held`) and caches belong to the main thread.
+            return session.open(root).copy_to(chosen, place)
 
         def told(copied: Any) -> None:
             text = f"{counted(len(copied.images), 'image')} copied to {place}"
             text += f"; {len(copied.known)} were there already" if copied.known else ""
+            self.desk.line = line
             self.send({"done": text, "of": "copy"})
 
-        self.copies.ask((place, *chosen), lambda: self.project.copy_to(chosen, place), told)
+        self.copies.ask((place, *chosen), work, told)
 
     def do_steps(self, message: Message, buffers: Buffers) -> None:
         """Tell which steps there are."""
@@ -142,6 +160,9 @@ class Answers(Part):
 
     def do_view(self, message: Message, buffers: Buffers) -> None:
         """Keep how the page is arranged; send what a new column needs."""
+        for one in message["view"].get("sort", ()):
+            if len(one) != 2 or one[1] not in kept.WAYS:
+                raise BadValue(f"{one!r} is no order of a column; write [WORD, 'asc'] or 'desc'")
         self.set_view(message["view"], by=str(message.get("by", "")))
 
     def do_columns(self, message: Message, buffers: Buffers) -> None:
@@ -173,12 +194,15 @@ class Answers(Part):
     def do_csv(self, message: Message, buffers: Buffers) -> None:
         """Give the rows that the page shows, in their order, as a CSV file."""
         name = f"{self.project.name}.csv"
-        self._send_file(name, self.csv(images=wire.numbers_of(buffers)))
-        self.desk.line = f"table.csv({name!r})"
+        shown = wire.numbers_of(buffers)
+        self.desk.order = shown  # so that the line below writes the same
+        self._send_file(name, self.csv(images=shown))
+        self.desk.line = f"{TABLE}.csv({name!r})"
 
     def do_thumbs(self, message: Message, buffers: Buffers) -> None:
         """Give small pictures of the images whose numbers came along."""
         wanted = wire.numbers_of(buffers)[:ASKED_MOST]
+        # In another thread, and only reading: see Thumbs.
         self.latest.ask(
             "thumbs", lambda: [self.thumbs.picture(i) for i in wanted],
             lambda made: self.send({"thumbs": wanted}, made),

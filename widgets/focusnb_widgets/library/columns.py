@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from focusnb.model.param import Param
+from focusnb.model.units import shown_unit
 
-MICROMETRE = 1e-4  # µm in an Å
 # What a row has without being a parameter: title, kind, help.
 FIXED: Mapping[str, tuple[str, str, str]] = {
     "thumb": ("Picture", "thumb", "A small picture of the average."),
@@ -17,14 +17,14 @@ FIXED: Mapping[str, tuple[str, str, str]] = {
     "quality": (
         "Quality",
         "quality",
-        "Good or not, and why not, by the project's limits; also what is stale or failed.",
+        "Good or not, and why not, by the project's limits; also what is stale, failed or noted.",
     ),
     "recorded": ("Recorded", "time", "When the image was recorded, in your time zone."),
     "error": ("Error", "text", "What went wrong with the image's last batch."),
     "stale": ("Stale", "text", "Steps whose values or files were changed after they had run."),
 }
 # What the page knows of every row, whatever columns are shown.
-ALWAYS = ("group", "name", "flag", "good", "reasons", "stale", "error")
+ALWAYS = ("group", "name", "flag", "good", "reasons", "stale", "error", "notes", "comment")
 FIRST = ("flag", "thumb", "name", "group", "quality")
 BY_MODE: Mapping[str, Sequence[str]] = {
     "drift": ("drift_total", "drift_range", "mean_count", "total_dose", "iciness"),
@@ -79,21 +79,14 @@ def fixed(word: str) -> Column:
 
 
 def of_param(param: Param, *, filled: bool = True) -> Column:
-    """Give the column of a word: title, unit and decimals come from its declaration.
-
-    Defocus is kept in Å and shown in µm.
-    """
-    unit, digits, factor = param.unit if param.unit != "1" else "", param.digits, 1.0
+    """Give the column of a word: title, unit and decimals come from its declaration."""
+    unit, factor, digits = shown_unit(param)
     if param.size > 1:
         kind = "text"
     elif param.type in ("float", "int"):
         kind = "number"
     else:
         kind = "yes" if param.type == "bool" else "text"
-    if "defocus" in param.name and unit == "Å":
-        unit, factor, digits = "µm", MICROMETRE, 3 if param.name.endswith("error") else 2
-    if param.type == "int" and digits is None:
-        digits = 0
     return Column(
         param.name,
         param.label,

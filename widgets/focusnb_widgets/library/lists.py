@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 from focusnb.errors import BadValue, UnknownName
 from focusnb.model.text import counted
 from focusnb.session import Project
+from focusnb_widgets.library import kept as workspace
 
-KEY = "selections"
+KEY = workspace.LISTS
 LINE = re.compile(r"(?:[^/\s]+/)?(\d{1,18})\Z")
 
 
 def names(project: Project) -> dict[str, int]:
     """Give the names of the lists and how many images each holds."""
-    kept = project.workspace.get(KEY, {})
-    return {str(name): len(kept[name]) for name in sorted(kept, key=str.casefold)}
+    kept, _ = workspace.lists(project)
+    return {name: len(kept[name]) for name in sorted(kept, key=str.casefold)}
 
 
 def save(project: Project, name: str, images: Iterable[int]) -> str:
@@ -26,13 +27,13 @@ def save(project: Project, name: str, images: Iterable[int]) -> str:
     if not chosen:
         raise BadValue("no image is chosen; choose those that the list should hold")
     with project.editing():
-        project.workspace.set(KEY, {**project.workspace.get(KEY, {}), name: chosen})
+        project.workspace.set(KEY, {**workspace.lists(project)[0], name: chosen})
     return f"list {name!r}: {counted(len(chosen), 'image')}"
 
 
 def load(project: Project, name: str) -> tuple[list[int], str]:
     """Give the images of a list that the project still has, and a sentence."""
-    kept = project.workspace.get(KEY, {})
+    kept, _ = workspace.lists(project)
     if name not in kept:
         raise UnknownName(f"no list is called {name!r}; there are {', '.join(kept) or 'none'}")
     found, lost = present(project, kept[name])
@@ -42,7 +43,7 @@ def load(project: Project, name: str) -> tuple[list[int], str]:
 def delete(project: Project, name: str) -> str:
     """Forget a list; its images stay as they are."""
     with project.editing():
-        kept = project.workspace.get(KEY, {})
+        kept, _ = workspace.lists(project)
         if kept.pop(name, None) is None:
             raise UnknownName(f"no list is called {name!r}; somebody else may have deleted it")
         project.workspace.set(KEY, kept or None)

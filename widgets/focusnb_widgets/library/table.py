@@ -12,17 +12,24 @@ from traitlets import List, Unicode
 from focusnb.errors import BadValue, UnknownName
 from focusnb.model.group import TRASH
 from focusnb.model.text import counted
-from focusnb_widgets.desk import WRONG
-from focusnb_widgets.library import columns, lists, wire
-from focusnb_widgets.library.answers import Answers
+from focusnb_widgets.desk import WRONG, numbers
+from focusnb_widgets.library import columns, kept, lists, wire
+from focusnb_widgets.library.answers import TABLE, Answers
 from focusnb_widgets.library.columns import Column
 from focusnb_widgets.library.reader import Change, Reader
 from focusnb_widgets.library.thumbs import Thumbs
 from focusnb_widgets.source import module, style
 from focusnb_widgets.tuning.latest import Latest
 
-VIEWS = "views"  # the workspace's key
 NOT_SENT = ("thumb", "quality")  # what the page makes itself
+FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+)  # a text that begins so would be computed by a spreadsheet
 
 
 class LibraryTable(Answers):
@@ -58,7 +65,7 @@ class LibraryTable(Answers):
         self.copies = Latest(lambda kind, error: self.tell_problem("copy", error))
         self.opened = False  # whether a page has ever asked
         self.groups: list[list[Any]] = []
-        self.view = self._kept_view()
+        self.view, _ = self._kept_view()
         self._ahead: tuple[Any, Any] | None = None
         with suppress(*WRONG):  # the page will be told
             self._encode_ahead()
@@ -103,23 +110,28 @@ class LibraryTable(Answers):
     ) -> str:
         """Give the shown columns as CSV, and write it if a path is given.
 
-        images: which rows in which order, all by number if not given. columns: others than the
-        shown ones. Numbers are not rounded; units stand in the titles.
+        images: which rows in which order; those that the page shows if not given, all by number
+        without a page. columns: others than the shown ones. Numbers are not rounded; units stand in
+        the titles. A text that a spreadsheet would compute gets a ' before it.
         """
         known = self.known()
         words = [w for w in (columns or self.view["columns"]) if w != "thumb" and w in known]
         rows = {row["id"]: row for row in self.project.rows()}
-        chosen = list(rows) if images is None else [i for i in images if i in rows]
+        wanted = (self.desk.order or list(rows)) if images is None else images
+        chosen = [i for i in wanted if i in rows]
         shown = [known[word] for word in words]
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["Image", *(column.heading for column in shown)])
+        writer.writerow(["Image", *(_harmless(column.heading) for column in shown)])
         for image in chosen:
             row = rows[image]
-            writer.writerow([row["image"], *(_cell(row, column) for column in shown)])
+            cells = [row["image"], *(_cell(row, column) for column in shown)]
+            writer.writerow([_harmless(cell) for cell in cells])
         if path is not None:
             Path(path).write_text(out.getvalue(), encoding="utf-8")
-            self.desk.line = f"table.csv({str(path)!r})"
+            more = "" if images is None else f", images={numbers(chosen)}"
+            more += "" if columns is None else f", columns={list(columns)!r}"
+            self.desk.line = f"{TABLE}.csv({str(path)!r}{more})"
         return out.getvalue()
 
     def lists(self) -> dict[str, int]:
@@ -128,8 +140,13 @@ class LibraryTable(Answers):
 
     def save_list(self, name: str, images: Sequence[int] | None = None) -> str:
         """Keep the chosen images, or those given, under a name."""
-        told = lists.save(self.project, name, self.desk.selected if images is None else images)
-        self.desk.line = f"table.save_list({name!r})"
+        chosen = list(self.desk.selected if images is None else images)
+        told = lists.save(self.project, name, chosen)
+        key, name = lists.KEY, name.strip()
+        self.desk.line = (
+            f"project.workspace.set({key!r},"
+            f" {{**project.workspace.get({key!r}, {{}}), {name!r}: {numbers(chosen)}}})"
+        )
         self.tell_lists()
         return told
 
@@ -137,13 +154,13 @@ class LibraryTable(Answers):
         """Choose the images of a kept list."""
         found, told = lists.load(self.project, name)
         self.desk.select(found)
-        self.desk.line = f"table.load_list({name!r})"
+        self.desk.line = f"project.workspace.get({lists.KEY!r})[{name!r}]"
         return told
 
     def delete_list(self, name: str) -> str:
         """Forget a kept list."""
         told = lists.delete(self.project, name)
-        self.desk.line = f"table.delete_list({name!r})"
+        self.desk.line = f"{TABLE}.delete_list({name!r})"
         self.tell_lists()
         return told
 
@@ -155,7 +172,7 @@ class LibraryTable(Answers):
         """Choose the images that a text names, a line GROUP/NUMBER for each."""
         found, told = lists.read(self.project, text)
         self.desk.select(found)
-        self.desk.line = f"table.read_list({text if len(text) < 80 else text[:77] + '…'!r})"
+        self.desk.line = f"project.ids({numbers(found)})"
         return told
 
     def __repr__(self) -> str:
@@ -174,17 +191,17 @@ class LibraryTable(Answers):
 
     def set_view(self, view: Mapping[str, Any], *, by: str = "") -> None:
         """Show other columns, widths or order; kept in the project for its mode."""
-        before = set(self.view["columns"])
+        before, view = set(self.view["columns"]), kept.sound(view)
         known = self.known()
         words = [w for w in view.get("columns", ()) if w in known]
         self.view = {
             "columns": words,
-            "widths": {w: int(n) for w, n in view.get("widths", {}).items() if w in words},
-            "sort": [[w, way] for w, way in view.get("sort", ()) if w in words],
+            "widths": {w: n for w, n in view.get("widths", {}).items() if w in words},
+            "sort": [one for one in view.get("sort", ()) if one[0] in words],
         }
         with self.project.editing():
-            kept = self.project.workspace.get(VIEWS, {})
-            self.project.workspace.set(VIEWS, {**kept, self.project.mode: self.view})
+            views = kept.views(self.project)
+            self.project.workspace.set(kept.VIEWS, {**views, self.project.mode: self.view})
         if not self.opened:
             return
         new = [word for word in words if word not in before]
@@ -197,7 +214,9 @@ class LibraryTable(Answers):
         """Send everything: a page has been opened."""
         self.opened = True
         known = self.known()
-        self.view = self._kept_view()  # somebody else may have arranged it since this was made
+        self.view, told = (
+            self._kept_view()
+        )  # somebody else may have arranged it since this was made
         self.view["columns"] = [w for w in self.view["columns"] if w in known]
         shown = [known[word] for word in self.view["columns"]]
         self.send(
@@ -217,6 +236,8 @@ class LibraryTable(Answers):
             self._send_rows(self.reader.all(), shown)
         self._tell_chosen()
         self._tell_current()
+        if told:
+            self.send({"problem": told, "of": "look"})
 
     def tell_lists(self) -> None:
         """Tell the page which lists are kept."""
@@ -229,16 +250,18 @@ class LibraryTable(Answers):
         if name not in ("look", "alive"):
             self.desk.look()
 
-    def _kept_view(self) -> dict[str, Any]:
-        kept: Any = {}
+    def _kept_view(self) -> tuple[dict[str, Any], str]:
+        """Give the view as it is kept, and what of the workspace cannot be understood."""
+        found: dict[str, Any] = {}
         try:
-            kept = self.project.workspace.get(VIEWS, {}).get(self.project.mode, {})
+            found, told = kept.view(self.project)
+            told = " ".join(filter(None, (told, kept.lists(self.project)[1])))
         except WRONG as error:
-            self.desk.told = {"problem": str(error)}
+            told = str(error)
         usual = columns.usual(
             self.project.mode, columns.available(self.project.words, self.project.mode, ())
         )
-        return {"columns": usual, "widths": {}, "sort": [], **kept}
+        return {"columns": usual, "widths": {}, "sort": [], **found}, told
 
     def _refresh(self, _: Any = None) -> None:
         if not self.opened:
@@ -261,6 +284,8 @@ class LibraryTable(Answers):
             self.desk.select([image for image in self.desk.selected if image not in lost])
         if self.desk.current in lost:
             self.desk.current = 0
+        if not lost.isdisjoint(self.desk.order):
+            self.desk.order = [image for image in self.desk.order if image not in lost]
 
     def _encode_ahead(self) -> None:
         """Encode all rows before a page asks: a kernel that waits for its visitor has the time."""
@@ -318,8 +343,15 @@ def _cell(row: Any, column: Column) -> Any:
     """Give a cell of the CSV file."""
     if column.kind == "quality":
         good = row["good"]
-        return "" if good is None else "good" if good else f"not good: {row['reasons']}"
+        judged = "" if good is None else "good" if good else f"not good: {row['reasons']}"
+        noted = [f"noted: {note}" for note in (row["notes"] or "").splitlines()]
+        return "; ".join([judged, *noted] if judged else noted)
     value = row[column.word]
     if column.kind == "yes" and value is not None:
         return "yes" if value else "no"
     return "" if value is None else column.value(value)
+
+
+def _harmless(cell: Any) -> Any:
+    """Give a cell so that no spreadsheet takes a text for a formula; numbers stay numbers."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

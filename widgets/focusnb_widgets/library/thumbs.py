@@ -13,7 +13,11 @@ WORD = "preview_average"
 
 
 class Thumbs:
-    """Makes small JPEGs of the previews of averages, and keeps them."""
+    """Makes small JPEGs of the previews of averages, and keeps them.
+
+    Works in another thread than the project it reads: `document` and `folder` ask only the store,
+    which has a connection for each thread, and no cache of the project.
+    """
 
     def __init__(self, project: Project) -> None:
         self._project = project

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from focusnb.model.table import Row
-from focusnb_widgets.library.columns import ALWAYS, Column, fixed
+from focusnb.model.text import seconds
+from focusnb_widgets.library.columns import ALWAYS, FIXED, Column, fixed
 
 KINDS = {"number": "<f4", "yes": "<f4", "time": "<f8"}
 
@@ -35,9 +35,9 @@ def basic() -> list[Column]:
     return [
         Column("good", "Good", "yes")
         if word == "good"
-        else Column(word, word, "text")
-        if word == "reasons"
         else fixed(word)
+        if word in FIXED
+        else Column(word, word, "text")
         for word in ALWAYS
     ]
 
@@ -51,18 +51,10 @@ def column_values(rows: Sequence[Row], column: Column) -> list[Any]:
             row[word] if value is None else value for row, value in zip(rows, found, strict=True)
         ]
     if column.kind == "time":
-        return [None if value is None else seconds(value) for value in found]
+        return [seconds(value) for value in found]
     if column.kind == "text" and word in ALWAYS:
         return found
     return [None if value is None else column.value(value) for value in found]
-
-
-def seconds(recorded: str) -> float | None:
-    """Give an ISO time as seconds since 1970; None for what is no time."""
-    try:
-        return datetime.fromisoformat(recorded).timestamp()
-    except ValueError:
-        return None
 
 
 def _numbers(values: Sequence[Any], kind: str) -> bytes:

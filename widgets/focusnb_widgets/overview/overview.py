@@ -7,14 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from traitlets import Dict, Int, List, Unicode, observe
+from traitlets import Dict, Unicode, observe
 
+from focusnb import session
 from focusnb.errors import BadValue, UnknownName
+from focusnb.session import Project
 from focusnb_widgets.desk import WRONG, Desk
 from focusnb_widgets.overview.facts import sentence
 from focusnb_widgets.overview.look import Drawer, Seen, Sight, look, sentence_of
 from focusnb_widgets.overview.views import VIEWS, overviews
-from focusnb_widgets.overview.walk import Walk
 from focusnb_widgets.part import Part
 from focusnb_widgets.source import module, style
 from focusnb_widgets.tuning.latest import Latest
@@ -31,8 +32,8 @@ class Overview(Part):
     """Pictures of desk.current: before and after drift correction, drift, Thon rings, particles.
 
     desk: a Desk, or a project, of which the first image is shown. shown: the name of the overview.
-    large: the view that fills the place of all, empty for none. order: numbers of the images in the
-    order in which the arrow keys walk, empty for that of their numbers.
+    large: the view that fills the place of all, empty for none. The arrow keys walk in the desk's
+    order, that of the table.
     """
 
     _esm = module("part.js", "overview_head.js", "overview_help.js", "overview.js")
@@ -41,7 +42,6 @@ class Overview(Part):
     large = Unicode("").tag(sync=True)
     names = Dict().tag(sync=True)
     views = Dict().tag(sync=True)
-    order = List(Int())
 
     def __init__(self, desk: Any, shown: str = "", **traits: Any) -> None:
         super().__init__(desk, **traits)
@@ -51,7 +51,10 @@ class Overview(Part):
             name: {"title": view.title, "pair": view.pair if view.pair in VIEWS else ""}
             for name, view in VIEWS.items()
         }
-        self._walk = Walk(self.project)
+        self._walk = self.desk.walk
+        # Looking and drawing happen in other threads, beside each other: each has a project of its
+        # own, for what a project remembers (values, vocabulary, steps) belongs to one thread.
+        self._looked_at, self._drawn_from = (session.open(self.project.root) for _ in range(2))
         self._quick = Latest(self._failed)
         self._slow = Latest(self._failed, self._on_drawing)
         self._sent: OrderedDict[str, None] = OrderedDict()
@@ -60,11 +63,11 @@ class Overview(Part):
         self._ready = self._blinks = False
         self._direction = 1
         self._last: tuple[int, object] = (-1, None)
-        self._walk.follow(self.order)
         self.show(shown or next(iter(table)))
         if not isinstance(desk, Desk):
             self.desk.current = self._walk.end(0, last=False)
         self.desk.observe(self._on_current, "current")
+        self.desk.observe(self._on_order, "order")
         self.desk.observe(self._on_revision, "revision")
 
     # -- in Python ----------------------------------------------------------------------------
@@ -105,14 +108,17 @@ class Overview(Part):
             raise BadValue(f"{document['name']} has no {word} yet; process it first")
         if not (folder / own[word]).is_file():
             raise BadValue(f"the file {own[word]} has vanished; process the image again")
-        self.desk.line = f"view(project[{self.project.key(image)!r}], word={word!r})"
+        self.desk.line = (
+            "from focusnb_widgets import view;"
+            f" view(project[{self.project.key(image)!r}], word={word!r})"
+        )
         if self.desk.wants == {"view": image, "word": word}:
             self.desk.wants = {}  # asked for once more
         self.desk.wants = {"view": image, "word": word}
         return word
 
     def __repr__(self) -> str:
-        sight = self._sight(self.desk.current, self.names.get(self.shown, ()))
+        sight = self._sight(self.desk.current, self.names.get(self.shown, ()), self.project)
         if not sight.seen:
             return f"<overview {self.shown!r} of {self.project.name!r}: {sight.told}>"
         head = sight.head
@@ -168,11 +174,8 @@ class Overview(Part):
         if self.shown in self.names:
             self._look()
 
-    @observe("order")
     def _on_order(self, _: Any) -> None:
-        if hasattr(self, "_walk"):
-            self._walk.follow(self.order)
-            self._look(news_only=True)
+        self._look(news_only=True)
 
     def _on_current(self, change: Mapping[str, Any]) -> None:
         self._direction = 1 if self._walk.forward(change["old"], change["new"]) else -1
@@ -200,15 +203,15 @@ class Overview(Part):
         self._quick.forget(lambda kind: kind != "look")
         self._quick.ask(
             "look",
-            lambda: self._sight(image, views),
+            lambda: self._sight(image, views, self._looked_at),
             lambda sight: self._tell(sight, views, news_only=news_only),
         )
 
-    def _sight(self, image: int, views: Iterable[str]) -> Sight:
+    def _sight(self, image: int, views: Iterable[str], project: Project) -> Sight:
         if not image:
-            return Sight(0, told=NONE if len(self.project) else EMPTY)
+            return Sight(0, told=NONE if len(project) else EMPTY)
         try:
-            return look(self.project, image, views, has=self._sent.__contains__)
+            return look(project, image, views, has=self._sent.__contains__)
         except UnknownName:
             return Sight(image, told=f"Image {image:010d} is no longer in this project.")
         except WRONG as error:
@@ -288,7 +291,7 @@ class Overview(Part):
 
         self._quick.ask(
             ("near", nearness),
-            lambda: self._sight(other, views),
+            lambda: self._sight(other, views, self._looked_at),
             then,
             nearness + 1,
             rest=REST if nearness else 0.0,
@@ -305,7 +308,7 @@ class Overview(Part):
 
     def _draw(self, image: int, view: str) -> bytes | str:
         if self._drawer is None or self._drawer[0] != image:
-            self._drawer = (image, Drawer(self.project, image))
+            self._drawer = (image, Drawer(self._drawn_from, image))
         with tempfile.TemporaryDirectory(prefix="focusnb-overview-") as place:
             try:
                 return self._drawer[1].draw(VIEWS[view], Path(place) / "preview.png")

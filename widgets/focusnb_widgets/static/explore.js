@@ -60,13 +60,20 @@ class Board {
     this.bar = h("div", { class: "fnb-explore-judged", hidden: true }, this.judged,
       h("span", { class: "fnb-explore-use" }, this.use, h("button", { type: "button", class: "fnb-button", onclick: () => this.resetLines() }, "Reset")));
     this.grid = h("div", { class: "fnb-plots-grid" });
-    this.nothing = h("p", { class: "fnb-empty" }, "The plots are on their way…");
+    this.frames(this.model.get("plots"));
+    this.nothing = h("p", { class: "fnb-empty", hidden: true });
     this.key = h("p", { class: "fnb-muted fnb-key" }, h("span", {}, h("i", { class: "fnb-dot-good", "aria-hidden": "true" }, "●"), " good"),
       h("span", {}, h("i", { class: "fnb-dot-bad", "aria-hidden": "true" }, "✕"), " not good"),
       h("span", {}, h("i", { class: "fnb-ring", "aria-hidden": "true" }, "◯"), " looked at"),
       h("span", {}, h("i", { "aria-hidden": "true" }, "┆"), " limit of good: drag it"),
       h("span", {}, "double click: viewer"));
     this.el.append(this.tools, this.code.row, this.nothing, this.grid, this.bar, this.key);
+  }
+
+  /** Cards that say what comes, until the plots are there. */
+  frames(specs) {
+    this.grid.replaceChildren(...specs.map(() => h("section", { class: "fnb-plot", "aria-busy": "true" }, h("div", { class: "fnb-plot-head" }),
+      h("div", { class: "fnb-plot-body" }, h("p", { class: "fnb-empty fnb-plot-empty" }, "drawing …")), h("div", { class: "fnb-plot-foot" }))));
   }
 
   word(name) {
@@ -131,6 +138,7 @@ class Board {
   }
 
   show(specs) {
+    if (!this.plots.length) this.grid.replaceChildren();
     specs.forEach((spec, i) => {
       if (this.plots[i]) this.plots[i].set(spec);
       else { const plot = new Plot(this, spec); this.plots.push(plot); this.grid.append(plot.card); }
@@ -273,7 +281,7 @@ function render({ model, el }) {
   el.board = board; // `part` is a word that HTML keeps for itself
   let ended = false;
   bokehjs(model).then(() => { if (!ended) board.wire.ready(); })
-    .catch((error) => board.wire.tell(`The plots cannot be drawn: ${error}`, "error"));
+    .catch((error) => { board.frames([]); board.wire.tell(`The plots cannot be drawn: ${error}`, "error"); });
   return () => { ended = true; board.end(); };
 }
 

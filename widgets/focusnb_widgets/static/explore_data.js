@@ -51,7 +51,9 @@ class Columns {
   shown(word, factor) {
     const column = this.words[word];
     if (!column) return new Float64Array(this.count).fill(NaN);
-    return word === EXPLORE_TIME ? column.map(drawnTime) : column.map((value) => value * factor);
+    if (word === EXPLORE_TIME) return column.map(drawnTime);
+    const parts = Math.round(1 / factor); // 11500 Å / 10000 is 1.15 µm; times 0.0001 it may be a bit less
+    return parts > 1 && 1 / parts === factor ? column.map((value) => value / parts) : column.map((value) => value * factor);
   }
 }
 
@@ -72,21 +74,37 @@ function summed(values) {
   return { n: sorted.length, low: sorted[0], high: sorted[sorted.length - 1], median: at(0.5), q1: at(0.25), q3: at(0.75), sorted };
 }
 
-/** The range to draw: all, or the usual numbers when a few are far off; lines nearby fit in. */
-function fitting(sum, lines, whole) {
+const FEW_IMAGES = 50; // of so few each one is drawn, however far off
+
+/** The range to draw: all, or the usual numbers when a few are far off. */
+function usual(sum, whole) {
   if (!sum.n) return [0, 1];
   let { low, high } = sum;
   const spread = sum.q3 - sum.q1;
-  if (!whole && spread > 0) {
+  if (!whole && spread > 0 && sum.n > FEW_IMAGES) {
     low = sum.sorted.find((value) => value >= sum.q1 - 5 * spread);
     high = sum.sorted.findLast((value) => value <= sum.q3 + 5 * spread);
   }
-  const width = high - low || Math.abs(high) * 0.2 || 1;
-  for (const line of lines) {
-    if (line > high && line < high + width) high = line;
-    if (line < low && line > low - 0.6 * width) low = line;
-  }
   return [low, high];
+}
+
+/** A range with the lines that are near: the axis becomes at most twice as long for each side. */
+function withLines([low, high], lines) {
+  const width = high - low || Math.abs(high) * 0.2 || 1;
+  const near = [low, high, ...lines.filter((line) => line >= low - width && line <= high + width)];
+  return [Math.min(...near), Math.max(...near)];
+}
+
+/** The step that numbers are rounded to, if it is near a step of bars: 10, 5, 2 or 1 times a power of ten. */
+function rounding(values, step) {
+  const power = Math.floor(Math.log10(step)) + 1;
+  for (let p = power; p > power - 4; p--) {
+    for (const part of [10, 5, 2]) {
+      const size = part * 10 ** (p - 1);
+      if (values.every((value) => Math.abs(value / size - Math.round(value / size)) < 1e-6)) return size;
+    }
+  }
+  return 0;
 }
 
 /** A round number of about this size, not smaller. */
@@ -98,13 +116,18 @@ function roundStep(size) {
 
 const TIME_STEPS = [1, 5, 15, 60, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400, 604800].map((s) => s * 1000);
 
-/** Edges of the bars of a histogram at round numbers; a constant gets one bar around it. */
-function edgesOf(low, high, { whole = false, time = false } = {}) {
-  const width = high - low;
+/**
+ * Edges of the bars of a histogram at round numbers; a constant gets one bar around it. width: of the
+ * numbers, without what the axis shows beyond them; values: no bar is narrower than they are rounded,
+ * and each takes as many of their steps as the next.
+ */
+function edgesOf(low, high, { whole = false, time = false, width = high - low, values = [] } = {}) {
   let step = width > 0 ? roundStep(width / 40) : roundStep(Math.abs(high) / 20 || 1);
   if (time) step = TIME_STEPS.find((one) => one >= width / 40) ?? step;
   if (whole) step = Math.max(1, Math.ceil(step)); // whole numbers: no bar between two of them
-  const first = Math.floor(low / step);
+  const grain = whole || time || !(width > 0) ? 0 : rounding(values, step);
+  if (grain) step = Math.ceil(step / grain - 1e-9) * grain;
+  const first = Math.floor(low / step + 1e-9);
   const count = Math.max(1, Math.min(400, Math.floor(high / step + 1e-9) - first + 1));
   // Made anew from whole numbers, so that no edge carries the error of a sum.
   const digits = Math.max(0, 2 - Math.floor(Math.log10(step)));

@@ -16,25 +16,28 @@ class DragLine {
     layer.append(this.element);
   }
 
-  /** Show it at a value; what lies beyond the plot is drawn at its edge. */
+  /** Show it at a value; of what lies beyond the axis an arrow over the frame tells. */
   show(value, { dragged, side }) {
     this.value = value;
     const { low, high, from, length, across, at } = this.place();
     const part = (value - low) / (high - low);
     const inside = Math.min(1, Math.max(0, part));
+    const off = part < -0.001 ? -1 : part > 1.001 ? 1 : 0;
     const pixel = this.axis === "x" ? from + inside * length : from - inside * length;
     const box = this.element.style;
     if (this.axis === "x") { box.left = `${pixel}px`; box.top = `${at}px`; box.height = `${across}px`; }
     else { box.top = `${pixel}px`; box.left = `${at}px`; box.width = `${across}px`; }
     this.element.classList.toggle("fnb-line-moved", dragged);
-    this.element.classList.toggle("fnb-line-off", part < -0.001 || part > 1.001);
-    this.element.dataset.side = side;
-    this.element.lastChild.textContent = `${part < -0.001 ? "← " : ""}${this.text(value)}${part > 1.001 ? " →" : ""}`;
+    this.element.classList.toggle("fnb-line-off", off !== 0);
+    box.setProperty("--fnb-beyond", `${off ? 0 : (side === "high" ? 1 - inside : inside) * length}px`);
+    Object.assign(this.element.dataset, { side, off });
+    const arrow = this.axis === "y" ? { "-1": "↓ ", 1: "↑ " } : { "-1": "← " };
+    this.element.lastChild.textContent = `${arrow[off] ?? ""}${this.text(value)}${off > 0 && this.axis === "x" ? " →" : ""}`;
     this.element.setAttribute("aria-valuenow", String(Number(value.toPrecision(8))));
     this.element.setAttribute("aria-valuemin", String(Number(low.toPrecision(8))));
     this.element.setAttribute("aria-valuemax", String(Number(high.toPrecision(8))));
     this.element.setAttribute("aria-valuetext", this.text(value));
-    this.element.title = `${this.label}: ${this.text(value)}. Drag it, or use the arrow keys`;
+    this.element.title = `${this.label}: ${this.text(value)}${off ? ", beyond the axis" : ""}. Drag it, or use the arrow keys`;
   }
 
   grab(event) {

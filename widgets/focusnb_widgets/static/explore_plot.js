@@ -15,7 +15,7 @@ class Plot {
     this.lines = [];
     this.build();
     this.set(spec);
-    this.sizes = new ResizeObserver(() => this.placeLines());
+    this.sizes = new ResizeObserver(() => { this.spread(); this.placeLines(); });
     this.sizes.observe(this.panel);
   }
 
@@ -81,9 +81,12 @@ class Plot {
     if (this.board.brushing) this.brushes(true);
     this.figure.on_event("selectiongeometry", (event) => { if (event.final) this.brushed(event.geometry); });
     const made = this.doc;
+    this.view = null;
+    this.tell();
     add(this.doc, this.panel).then((views) => {
       if (made !== this.doc) return;
       this.view = views.get_one(this.figure);
+      this.tell();
       this.placeLines();
       requestAnimationFrame(() => { this.placeLines(); this.card.dataset.ready = "1"; });
     });
@@ -105,7 +108,7 @@ class Plot {
     if (this.spec.y) {
       this.find("rest").glyph.setv({ fill_color: c.rest, line_color: null, fill_alpha: 0.6 });
       this.find("good").glyph.setv({ fill_color: c.good, line_color: null, fill_alpha: 0.75 });
-      this.find("bad").glyph.setv({ fill_color: null, line_color: c.bad, line_width: 1.6 });
+      this.find("bad").glyph.setv({ fill_color: null, line_color: c.bad });
       this.find("current").glyph.setv({ fill_color: null, line_color: c.mark, line_width: 3, size: { value: 15 } });
     } else {
       this.find("all").glyph.setv({ fill_color: c.bar, line_color: line });
@@ -127,17 +130,25 @@ class Plot {
     this.sx = summed(this.xs);
     this.sy = this.ys ? summed(this.ys) : null;
     this.makeLines();
-    const [low, high] = fitting(this.sx, this.linesOf("x").map((l) => l.value), this.whole || this.time);
+    const range = usual(this.sx, this.whole || this.time);
+    const [low, high] = withLines(range, this.linesOf("x").map((l) => l.value));
+    this.spread();
     if (this.ys) this.drawPoints(low, high);
-    else this.drawBars(low, high);
+    else this.drawBars(low, high, range[1] - range[0]);
     this.paint();
     this.tell();
     this.placeLines();
   }
 
-  drawBars(low, high) {
+  /** As many labels along x as there is room for. */
+  spread() {
+    const width = this.panel.clientWidth;
+    if (width && this.figure) this.figure.below[0].ticker.desired_num_ticks = Math.max(2, Math.min(6, Math.floor((width - 70) / 75)));
+  }
+
+  drawBars(low, high, width) {
     const whole = this.wx.digits === 0 && !this.time;
-    this.edges = edgesOf(low, high, { whole, time: this.time });
+    this.edges = edgesOf(low, high, { whole, time: this.time, width, values: this.sx.sorted });
     const counts = counted(this.xs, this.edges);
     const pad = (counts.length === 1 ? 2 : 0.03) * (this.edges[this.edges.length - 1] - this.edges[0]);
     this.range("x", this.edges[0] - pad, this.edges[this.edges.length - 1] + pad);
@@ -151,7 +162,7 @@ class Plot {
     const pad = (a, b) => 0.04 * (b - a) || 0.1 * Math.abs(b) || 1;
     const around = this.time && low === high ? 1_800_000 : pad(low, high); // half an hour on both sides of a single image
     this.range("x", low - around, high + around);
-    const [bottom, top] = fitting(this.sy, this.linesOf("y").map((l) => l.value), this.whole);
+    const [bottom, top] = withLines(usual(this.sy, this.whole), this.linesOf("y").map((l) => l.value));
     this.range("y", bottom - pad(bottom, top), top + pad(bottom, top));
   }
 
@@ -180,7 +191,10 @@ class Plot {
     this.both = total;
     for (const [name, some_] of Object.entries(parts)) {
       this.find(`${name} data`).data = { x: Float64Array.from(some_, (i) => this.xs[i]), y: Float64Array.from(some_, (i) => this.ys[i]) };
-      this.find(name).glyph.size = { value: (total > 3000 ? 3 : total > 600 ? 4 : 5.5) + (name === "bad" ? 1.5 : 0) };
+      const glyph = this.find(name).glyph;
+      const size = total > 3000 ? 3 : total > 600 ? 4 : 5.5;
+      glyph.size = { value: name === "bad" ? size + (total > 3000 ? 1 : 1.5) : size };
+      if (name === "bad") glyph.setv({ line_width: total > 3000 ? 1 : 1.6, line_alpha: total > 3000 ? 0.7 : 1 });
     }
     const seen = place >= 0 && Number.isFinite(this.xs[place]) && Number.isFinite(this.ys[place]);
     this.find("current data").data = { x: seen ? [this.xs[place]] : [], y: seen ? [this.ys[place]] : [] };
@@ -195,15 +209,15 @@ class Plot {
     const n = this.ys ? this.both : this.sx.n;
     const missing = [this.spec.x, this.spec.y].some((name) => name && !columns.words[name]);
     const nothing = missing ? "…" : !columns.count ? "No image has been imported yet."
-      : !n ? `No image has ${this.ys && this.sx.n && this.sy.n ? "both numbers" : `a number of ${wordTitle(this.sx.n ? this.wy ?? this.wx : this.wx)}`} yet.` : "";
-    this.empty.textContent = nothing;
-    this.empty.hidden = !nothing;
+      : !n ? `No image has ${this.ys && this.sx.n && this.sy.n ? "both values" : `a value of ${wordTitle(this.sx.n ? this.wy ?? this.wx : this.wx)}`} yet.` : "";
+    this.empty.textContent = nothing || (this.view ? "" : "drawing …");
+    this.empty.hidden = !this.empty.textContent;
     this.panel.style.visibility = this.layer.style.visibility = nothing ? "hidden" : "";
     const without = columns.count - n;
     const beyond = this.whole || this.time ? 0 : this.outside();
     const images = `${number(n, 0)} image${n === 1 ? "" : "s"}`;
     const parts = [nothing ? "" : images, nothing || this.time ? "" : one(this.wx, this.sx),
-      nothing || !without ? "" : `${number(without, 0)} without`,
+      nothing || !without ? "" : `${number(without, 0)} without a value`,
       selected.size && !nothing ? `${number(this.chosen, 0)} chosen` : ""];
     this.sum.textContent = parts.filter(Boolean).join(" · ");
     const name = this.ys ? `${wordTitle(this.wy)} over ${wordTitle(this.wx)}` : `Histogram of ${wordTitle(this.wx)}`;
@@ -265,7 +279,7 @@ class Plot {
   placeLines() {
     if (!this.view) return;
     const { left, top, width, height } = this.view.frame.bbox;
-    this.layer.style.clipPath = `xywh(${left - 6}px ${top - 8}px ${width + 12}px ${height + 8}px)`; // what is rejected is shaded in the plot only
+    this.layer.style.clipPath = `xywh(${left - 8}px 0 ${width + 16}px ${top + height}px)`;
     for (const { drawn, value, dragged, side } of this.lines) drawn.show(value, { dragged, side });
   }
 
@@ -395,7 +409,7 @@ class Plot {
     const told = {};
     for (const [name, ends] of Object.entries(ranges)) {
       const { factor } = this.board.word(name);
-      told[name] = ends.map((end) => (name === EXPLORE_TIME ? toldTime(end) : end / factor));
+      told[name] = ends.map((end) => (name === EXPLORE_TIME ? toldTime(end) : Number((end / factor).toPrecision(12))));
     }
     this.board.brush(told, event, below);
   }

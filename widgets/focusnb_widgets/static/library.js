@@ -1,5 +1,7 @@
 // The library table: the page of a project's images, one row each.
 
+const ORDER_MS = 300;
+
 class Library {
   constructor(model, root) {
     Object.assign(this, { model, root });
@@ -13,18 +15,21 @@ class Library {
     this.lists = {};
     this.view = { columns: [], widths: {}, sort: [] };
     this.trash = "TRASH";
+    this.models = 0; // grows when what is shown changes
     this.choice = new LibraryChoice(this);
     this.dialogs = new LibraryDialogs(this);
+    // A second page of a kernel hears what the first one is told before its own beginning has come.
+    const begun = (act) => (message, buffers) => { if (this.api) act(message, buffers); };
     this.wire = new Wire(model, root, {
       library: (message) => this.begin(message),
-      columns: (message) => { this.sent = message.columns; },
-      view: (message) => this.arrange(message.view, message.by),
-      choices: (message) => chooseColumns(this, message.choices),
-      rows: (message, buffers) => this.take(message, buffers),
-      groups: (message) => this.tree.take(message.groups),
-      chosen: (message, buffers) => this.taken(message, buffers),
-      current: (message) => { if (message.by !== this.me) this.choice.look(message.current, { tell: false }); },
-      thumbs: (message, buffers) => this.thumbs.take(message.thumbs, buffers),
+      columns: begun((message) => { this.sent = message.columns; }),
+      view: begun((message) => this.arrange(message.view, message.by)),
+      choices: begun((message) => chooseColumns(this, message.choices)),
+      rows: begun((message, buffers) => this.take(message, buffers)),
+      groups: begun((message) => this.tree.take(message.groups)),
+      chosen: begun((message, buffers) => this.taken(message, buffers)),
+      current: begun((message) => { if (message.by !== this.me) this.choice.look(message.current, { tell: false }); }),
+      thumbs: begun((message, buffers) => this.thumbs.take(message.thumbs, buffers)),
       steps: (message) => this.dialogs.processWith(message.steps, message.workflow),
       lists: (message) => { this.lists = message.lists; this.listsDrawn?.(); },
       file: (message, buffers) => download(message.file, buffers[0]),
@@ -149,12 +154,16 @@ class Library {
       if (gone && this.choice.set.size) this.choice.goOn(this.leaving.at);
     }
     this.leaving = null;
-    return false;
+    const unseen = this.acting?.name === message.of ? this.acting.hidden : 0;
+    this.acting = null;
+    if (!unseen) return false;
+    this.wire.tell(`${message.done}; ${number(unseen)} of the chosen ${unseen === 1 ? "was" : "were"} not shown: hidden by filters or groups`);
+    return true;
   }
 
   failed(message) {
     this.busy("");
-    this.leaving = null;
+    this.leaving = this.acting = null;
     if (message.of !== "where") return false;
     this.wrongSelection(message.problem);
     return true;
@@ -173,6 +182,7 @@ class Library {
   act(name, more = {}, onChosen = name !== "undo", buffers = []) {
     if (onChosen && !this.dialogs.some()) return;
     this.choice.flush();
+    this.acting = onChosen ? { name, hidden: this.hiddenChosen() } : null;
     this.leaving = ["trash", "move", "restore"].includes(name) ? { at: this.choice.firstPlace } : null;
     if (onChosen && (this.choice.set.size > 50 || name === "copy")) this.busy(`Working on ${number(this.choice.set.size)} images…`);
     this.wire.ask(name, more, buffers);
@@ -325,14 +335,39 @@ class Library {
     if (!this.api) return;
     const shown = this.api.getDisplayedRowCount();
     const { size } = this.choice.set;
-    let hidden = 0;
-    if (size && size <= 5000) for (const id of this.choice.set) if (this.choice.placeOf(id) < 0) hidden += 1;
+    const hidden = this.hiddenChosen();
     const text = `${number(size)} chosen${hidden ? ` (${number(hidden)} not shown)` : ""} of ${number(shown)} shown of ${number(this.store.size)}`;
     if (this.count.textContent !== text) this.count.textContent = text;
     this.clear.hidden = !this.filters.size;
     const why = shown || !this.heard ? null : this.whyEmpty();
     this.empty.hidden = !why;
     if (why) this.empty.replaceChildren(...why);
+  }
+
+  /** How many of the chosen are not shown; counted anew only when something has changed. */
+  hiddenChosen() {
+    const { set } = this.choice;
+    const before = this.hidden;
+    if (before?.set === set && before.size === set.size && before.model === this.models) return before.count;
+    let count = 0;
+    for (const id of set) if (this.choice.placeOf(id) < 0) count += 1;
+    this.hidden = { set, size: set.size, model: this.models, count };
+    return count;
+  }
+
+  /** Rows were sorted, filtered, have come or gone: the other parts walk in the order that is shown here. */
+  ordered() {
+    this.models += 1;
+    clearTimeout(this.ordering);
+    this.ordering = setTimeout(() => this.sendOrder(), ORDER_MS);
+  }
+
+  sendOrder() {
+    const ids = Int32Array.from(this.choice.shownIds());
+    const before = this.sentOrder;
+    if (before && before.length === ids.length && ids.every((id, k) => id === before[k])) return;
+    this.sentOrder = ids;
+    this.wire.ask("order", {}, [ids.slice().buffer]);
   }
 
   whyEmpty() {
@@ -347,6 +382,7 @@ class Library {
 
   end() {
     clearTimeout(this.sendingView);
+    clearTimeout(this.ordering);
     clearTimeout(this.choice.sending);
     this.ends.forEach((end) => end());
     this.thumbs.end();

@@ -11,7 +11,7 @@ function flagMark(flag) {
 
 function qualityMark(store, i) {
   const state = store.quality(i);
-  const [reasons, stale, error] = ["reasons", "stale", "error"].map((word) => store.text(word, i));
+  const [reasons, stale, error, notes] = ["reasons", "stale", "error", "notes"].map((word) => store.text(word, i));
   const marks = [];
   if (error) marks.push(h("span", { class: "fnb-mark fnb-mark-error", title: error }, "⚠ error"));
   if (state === "good") marks.push(h("span", { class: "fnb-mark fnb-mark-good" }, "✓ good"));
@@ -19,6 +19,11 @@ function qualityMark(store, i) {
   else if (!error) marks.push(h("span", { class: "fnb-mark fnb-mark-bad", title: `Not good: ${reasons}` }, `✕ ${reasons || "not good"}`));
   if (error && reasons) marks.push(h("span", { class: "fnb-mark-text", title: reasons }, reasons));
   if (stale) marks.push(h("span", { class: "fnb-mark fnb-mark-stale", title: `Changed since: ${stale}` }, "↻ stale"));
+  if (notes) {
+    const count = notes.split("\n").length;
+    marks.push(h("span", { class: "fnb-mark fnb-mark-stale", title: notes }, `⚠ ${count} note${count === 1 ? "" : "s"}`),
+      h("span", { class: "fnb-mark-text", title: notes }, notes.replaceAll("\n", "; ")));
+  }
   return h("span", { class: "fnb-marks" }, marks);
 }
 
@@ -151,7 +156,7 @@ function filterHelp(spec) {
   if (spec.kind === "number") return "< 5 · >= 3 and < 7 · 3..7 · none · any";
   if (spec.kind === "yes") return "yes · no · none";
   if (spec.kind === "time") return "2026-11-28 · > 2026-11-28 14:00 · 2026-11-27..2026-11-28";
-  if (spec.kind === "quality") return "good · bad · stale · parts of the reasons";
+  if (spec.kind === "quality") return "good · bad · stale · note · parts of the reasons";
   if (spec.kind === "flag") return "red · red | gold · none · any";
   return "parts of the text · !not this · =exactly · \"with blanks\" · a | b · none";
 }

@@ -94,16 +94,27 @@ class LibraryDialogs {
     if (!this.some()) return;
     const ids = [...this.table.choice.set];
     const { store } = this.table;
-    const texts = new Set(ids.map((id) => (store.data.has("comment") ? store.text("comment", store.index.get(id) ?? -1) : "")));
+    const texts = new Set(ids.map((id) => store.text("comment", store.index.get(id) ?? -1)));
+    const several = texts.size > 1;
     const input = h("textarea", { rows: "3", cols: "46", maxlength: "2000" });
-    if (texts.size === 1) input.value = [...texts][0];
+    if (!several) input.value = [...texts][0];
+    const knowing = h("input", { type: "checkbox" });
+    const given = [...texts].filter(Boolean);
+    const now = given.slice(0, 4).map((text) => `“${text.length > 60 ? `${text.slice(0, 60)}…` : text}”`);
     input.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey) return;
       event.preventDefault();
       input.form.requestSubmit();
     });
-    this.open(`Comment on ${this.chosenText()}`, this.field("Comment", input, texts.size > 1 ? "They have different comments; this one takes their place." : "Empty removes it. Shift+Enter: a new line."),
-      () => this.table.act("comment", { text: input.value }), "Keep");
+    const body = [this.field("Comment", input, "Empty removes it. Shift+Enter: a new line.")];
+    if (several) {
+      body.push(h("p", {}, `These images have different comments: ${now.join(", ")}${given.length > 4 ? ", …" : ""}${texts.has("") ? "; some have none" : ""}.`),
+        h("label", {}, knowing, " put this one in their place"));
+    }
+    this.open(`Comment on ${this.chosenText()}`, h("div", {}, body), () => {
+      if (several && !knowing.checked) return "Tick that this comment may take the place of the others, or cancel.";
+      return this.table.act("comment", { text: input.value });
+    }, "Keep");
   }
 
   copy() {

@@ -43,7 +43,7 @@ function gridOf(table, element) {
     },
     postSortRows: ({ nodes }) => sortNodes(table, nodes),
     onSortChanged: (event) => { if (!table.arranging) table.arranged(); table.choice.mark(); },
-    onModelUpdated: () => table.counted(),
+    onModelUpdated: () => { table.ordered(); table.counted(); },
     onViewportChanged: () => table.choice.mark(),
   });
 }

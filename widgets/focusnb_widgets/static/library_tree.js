@@ -25,9 +25,6 @@ class LibraryTree {
   /** Whether rows of a group are shown. */
   passes(group) { return this.chosen.size ? this.chosen.has(group) : group !== this.trash; }
 
-  /** How many images the chosen groups hold. */
-  get total() { return this.groups.reduce((sum, [name, count]) => sum + (this.passes(name) ? count : 0), 0); }
-
   get title() { return this.chosen.size ? [...this.chosen].join(", ") : "all groups"; }
 
   take(groups) {

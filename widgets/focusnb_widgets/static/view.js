@@ -58,6 +58,7 @@ class ViewPage {
         this.redraw();
       },
       over: ({ over }) => { this.info.over = over; this.overChanged(); },
+      neighbours: ({ neighbours }) => { if (this.info) { Object.assign(this.info, neighbours); this.tellNeighbours(); } },
       trouble: ({ trouble }) => this.tellTrouble(trouble),
       busy: ({ busy }) => this.tellBusy(busy),
       header: (message) => this.header.show(message),
@@ -224,10 +225,14 @@ class ViewPage {
     this.words.value = info.word;
     this.words.hidden = info.choices.length < 2;
     this.walk.hidden = !info.image;
-    this.before.disabled = !info.before;
-    this.after.disabled = !info.after;
+    this.tellNeighbours();
     this.real.view.marks.setAttribute("aria-label", `Picture of ${info.name}`);
     this.tellNotes();
+  }
+
+  tellNeighbours() {
+    this.before.disabled = !this.info.before;
+    this.after.disabled = !this.info.after;
   }
 
   tellNotes() {
@@ -241,7 +246,7 @@ class ViewPage {
 
   tellTrouble(text) {
     this.trouble.hidden = !text;
-    this.trouble.replaceChildren(text, ...(text ? [" ", h("button", { type: "button", class: "fnb-button", onclick: () => this.wire.ask("reload") }, "Load again")] : []));
+    this.trouble.replaceChildren(text, ...(text ? [" ", h("button", { type: "button", class: "fnb-button", title: "Load the file again (R)", onclick: () => this.wire.ask("reload") }, "Load again")] : []));
   }
 
   tellMessage(text, quiet = false) {

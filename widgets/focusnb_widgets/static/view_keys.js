@@ -4,7 +4,7 @@ const VIEW_KEYS = [
   ["Look", [
     ["+ − 0", "zoom in, out, show all"], ["1", "one pixel of the picture on one of the screen"],
     ["← → ↑ ↓", "move the cross; with Shift far"], ["v", "tool: move"], ["f", "full screen"],
-    ["[ ]", "image before, after"], ["u", "load the file again"],
+    ["[ ]", "image before, after"], ["R", "load the file again"],
   ]],
   ["Contrast", [["b n", "brighter, darker"], ["c C", "more, less contrast"], ["a", "automatic; again: other percentiles"], ["i", "invert"]]],
   ["Spectrum", [
@@ -67,7 +67,7 @@ function viewActions(viewer) {
     " ": () => (frames.count > 1 ? frames.toggle() : false),
     "[": () => viewer.neighbour("before"), "]": () => viewer.neighbour("after"),
     f: () => viewer.fullScreen(), h: () => viewer.header.open(), g: () => viewer.savePng(), y: () => viewer.code.toggle.click(),
-    u: () => viewer.wire.ask("reload"), "?": () => viewer.help.showModal(),
+    R: () => viewer.wire.ask("reload"), "?": () => viewer.help.showModal(),
     Enter: () => polygons.close(), Backspace: () => polygons.back(), Delete: () => polygons.remove(),
     Escape: () => (polygons.abandon() || (viewer.fourier.on ? viewer.closeFourier() : viewer.setTool("move"))),
   };

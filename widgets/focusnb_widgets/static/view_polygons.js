@@ -1,4 +1,4 @@
-// Polygons on a picture: drawn by clicks, their corners dragged; saved as areas that picking leaves out.
+// Polygons on a picture: drawn by clicks, their corners dragged; saved to be left out by picking.
 
 class Polygons {
   constructor(viewer) {

@@ -1,11 +1,13 @@
-"""What the viewer changes in a project: the CTF of an image by hand, and areas that are left out."""
+"""What the viewer changes in a project: the CTF of an image by hand, and polygons that are left out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from focusnb.errors import BadValue
 from focusnb.formats import pick_edits
+from focusnb.model.document import set_own
 from focusnb.model.image import Image
+from focusnb.model.text import counted
 from focusnb_widgets.desk import Desk
 from focusnb_widgets.tuning.subjects import by_hand
 from focusnb_widgets.viewer.overlays import CTF_WORDS
@@ -43,14 +45,19 @@ def save_ctf(
     if phase_shift is not None and (phase_shift or image.get("phase_shift") is not None):
         values["phase_shift"] = round(float(phase_shift), 2)
     project, before = image.project, image.document
-    project.set([image], **values)
-    if lock:
-        project.lock(*values, images=[image])
+    own = project.words.read(values, "set")
+
+    def change(document: dict[str, Any]) -> None:
+        set_own(document, own, image.key, project.words)
+        if lock:
+            document["locked"] = sorted({*document["locked"], *own})
+
+    project.change(image.id, change)
     told = ", ".join(f"{word}={value!r}" for word, value in values.items())
     line = f"project.set({image.key!r}, {told})"
     if lock:
         line += f"; project.lock({', '.join(map(repr, values))}, images={image.key!r})"
-    desk.remember(f"CTF of {image.key} by hand", lambda: _back(image, before, values))
+    desk.remember(f"CTF of {image.key} by hand", lambda: _back(desk, image, before, values))
     desk.line = line
     locked = ", and locked: steps that run later leave it alone" if lock else ""
     return f"saved as the CTF of {image.key}{locked}"
@@ -64,7 +71,7 @@ def unlock(desk: Desk, image: Image) -> str:
 
 
 def exclude(desk: Desk, image: Image, polygons: Sequence[Any]) -> str:
-    """Leave areas out of picking, in place of those before; other changes by hand stay. Can be undone.
+    """Leave polygons out of picking, in place of those before; other changes by hand stay. Can be undone.
 
     polygons: lists of [x, y] in pixels of the average.
     """
@@ -73,15 +80,23 @@ def exclude(desk: Desk, image: Image, polygons: Sequence[Any]) -> str:
     before = by_hand(image)["edits"]
     after = {**before, "excluded": [[[round(v, 2) for v in c] for c in one] for one in excluded]}
     image.project.edit_picks(image, **after)
-    told = ", ".join(f"{word}={value!r}" for word, value in after.items() if value)
-    desk.remember(f"areas left out of {image.key}", lambda: _edits_back(image, before, after))
-    desk.line = f"project.edit_picks({image.key!r}{', ' if told else ''}{told})"
+    desk.remember(
+        f"polygons left out of {image.key}", lambda: _edits_back(desk, image, before, after)
+    )
+    desk.line = _edits_line(image, after)
     count = len(excluded)
-    areas = "no area is" if not count else "1 area is" if count == 1 else f"{count} areas are"
-    return f"{areas} left out when {image.key} is picked again"
+    left = (
+        f"{counted(count, 'polygon')} {'is' if count == 1 else 'are'}" if count else "no polygon is"
+    )
+    return f"{left} left out when {image.key} is picked again"
 
 
-def _back(image: Image, before: Mapping[str, Any], saved: Mapping[str, Any]) -> str:
+def _edits_line(image: Image, edits: Mapping[str, Any]) -> str:
+    told = "".join(f", {word}={value!r}" for word, value in edits.items() if value)
+    return f"project.edit_picks({image.key!r}{told})"
+
+
+def _back(desk: Desk, image: Image, before: Mapping[str, Any], saved: Mapping[str, Any]) -> str:
     """Restore what a document had for some words, unless somebody has changed them since."""
     kept: list[str] = []
 
@@ -105,11 +120,23 @@ def _back(image: Image, before: Mapping[str, Any], saved: Mapping[str, Any]) -> 
                         run[mark] = old[mark]
 
     image.project.change(image.id, change)
+    mine = [word for word in saved if word not in kept]
+    if mine:
+        # What a step had found comes back as a result; in Python it can only be set as a value.
+        had = {**before["results"], **before["values"]}
+        told = ", ".join(f"{word}={had.get(word)!r}" for word in mine)
+        desk.line = (
+            f"project.unlock({', '.join(map(repr, mine))}, images={image.key!r});"
+            f" project.set({image.key!r}, {told})"
+        )
     return f"{', '.join(kept)} stayed: somebody has changed it since" if kept else ""
 
 
-def _edits_back(image: Image, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def _edits_back(
+    desk: Desk, image: Image, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> str:
     if by_hand(image)["edits"] != after:
-        return "the areas stayed: somebody has changed them since"
+        return "the polygons stayed: somebody has changed them since"
     image.project.edit_picks(image, **before)
+    desk.line = _edits_line(image, before)
     return ""

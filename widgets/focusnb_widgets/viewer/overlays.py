@@ -1,11 +1,15 @@
-"""Overlays: what is known of an image and lies over its picture: particles, areas, CTF, tilt axis."""
+"""Overlays: what is known of an image and lies over its picture: particles, polygons, CTF, tilt axis."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from focusnb.errors import MissingProduct
 from focusnb.model.image import Image
+from focusnb.model.job import read_product
 from focusnb_widgets.tuning.subjects import by_hand
 from focusnb_widgets.viewer.subject import lens_of
 
@@ -45,14 +49,31 @@ def overlays(image: Image | None, word: str) -> dict[str, Any]:
     }
 
 
-def picks(image: Image) -> tuple[dict[str, Any], list[NDArray[np.float32]]]:
-    """Give the particles of an image: what is told, and x, y (pixels), score, diameter (pixels)."""
-    table, pixel = image.read("picks"), image.get("average_pixel_size") or 1.0
-    diameter = np.asarray(table.diameter, np.float32) / pixel
-    usual = image.get("particle_diameter")
-    if usual:
-        diameter = np.where(np.isfinite(diameter), diameter, np.float32(usual / pixel))
-    columns = [np.asarray(c, np.float32) for c in (table.x, table.y, table.score, diameter)]
-    score = columns[2][np.isfinite(columns[2])]
-    low, high = (float(v) for v in np.percentile(score, (2, 98))) if score.size else (0.0, 1.0)
-    return {"count": len(table), "low": low, "high": high}, columns
+@dataclass(frozen=True, slots=True)
+class Picks:
+    """Where an image's particles are kept. diameter: of a particle, where its pick has none, Å."""
+
+    path: Path
+    pixel_size: float
+    diameter: float | None
+
+    @classmethod
+    def of(cls, image: Image) -> "Picks":
+        """Look up an image's; raises MissingProduct. Not in another thread: it asks the project."""
+        path = image["picks"]
+        if path is None or not Path(path).is_file():
+            raise MissingProduct(f"{image.key} has no picks yet; process it first")
+        pixel = image.get("average_pixel_size") or 1.0
+        return cls(Path(path), pixel, image.get("particle_diameter"))
+
+    def read(self) -> tuple[dict[str, Any], list[NDArray[np.float32]]]:
+        """Read them: what is told, and x, y (pixels), score, diameter (pixels)."""
+        table = read_product(self.path)
+        diameter = np.asarray(table.diameter, np.float32) / self.pixel_size
+        if self.diameter:
+            usual = np.float32(self.diameter / self.pixel_size)
+            diameter = np.where(np.isfinite(diameter), diameter, usual)
+        columns = [np.asarray(c, np.float32) for c in (table.x, table.y, table.score, diameter)]
+        score = columns[2][np.isfinite(columns[2])]
+        low, high = (float(v) for v in np.percentile(score, (2, 98))) if score.size else (0.0, 1.0)
+        return {"count": len(table), "low": low, "high": high}, columns

@@ -116,19 +116,6 @@ def _together(image: Image) -> int | None:
     return int(many) if many else None
 
 
-def neighbours(image: Image) -> dict[str, int]:
-    """Give the numbers of the images before and after one in its group, 0 where there is none."""
-    store = image.project.store
-    found: dict[str, int] = {}
-    for name, side, order in (("before", "<", "desc"), ("after", ">", "asc")):
-        rows = store.rows(
-            f"select id from image where place = ? and id {side} ? order by id {order} limit 1",
-            (image.group, image.id),
-        )
-        found[name] = rows[0]["id"] if rows else 0
-    return found
-
-
 def lens_of(image: Image) -> Mapping[str, float]:
     """Give what the microscope adds to Thon rings."""
     words = ("voltage", "spherical_aberration", "amplitude_contrast")

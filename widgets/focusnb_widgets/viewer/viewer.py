@@ -14,6 +14,7 @@ from focusnb.kernels.spectrum import power_spectrum
 from focusnb.model.image import Image
 from focusnb_widgets.desk import Desk
 from focusnb_widgets.source import module, style
+from focusnb_widgets.tuning.latest import tried
 from focusnb_widgets.viewer import actions, drawn, header
 from focusnb_widgets.viewer.sheets import PictureSheet, Sheet, Shown, SpectrumSheet, coarse
 from focusnb_widgets.viewer.subject import subject
@@ -137,7 +138,7 @@ class Viewer(Viewing):
         )  # fmt: skip
 
     def exclude(self, polygons: Sequence[Any] | None = None) -> str:
-        """Leave areas out of picking: polygons in pixels of the average, or those that were drawn."""
+        """Leave polygons out of picking, in pixels of the average; those that were drawn if not given."""
         return actions.exclude(
             self.desk, self._image(), self.polygons if polygons is None else polygons
         )
@@ -252,8 +253,12 @@ class Viewer(Viewing):
                 made = SpectrumSheet(local_spectrum(picture, part, workers=WORKERS), pixel, log)
             return made, made.shown(None, coarse(made.shape))
 
-        def then(found: tuple[Sheet, Shown]) -> None:
+        def then(outcome: tuple[Any, Exception | None]) -> None:
+            found, error = outcome
             if token != self._token:
+                return  # of a picture that is not looked at any more
+            if error is not None:
+                self._failed("fft", error)
                 return
             self._spectrum, shown = found
             told = {
@@ -263,7 +268,7 @@ class Viewer(Viewing):
             }  # fmt: skip
             self.send({"spectrum": told}, [shown.data])
 
-        self._latest.ask("fft", work, then, FIRST)
+        self._latest.ask("fft", lambda: tried(work), then, FIRST)
 
     def do_header(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> None:
         """Tell what the file says about itself."""
@@ -281,7 +286,7 @@ class Viewer(Viewing):
         return told
 
     def do_exclude(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> str:
-        """Leave areas out of picking."""
+        """Leave polygons out of picking."""
         return self.exclude(message["polygons"])
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,12 @@ from focusnb.kernels import grey
 from focusnb.model.image import Image
 from focusnb_widgets.desk import WRONG
 from focusnb_widgets.part import Part
-from focusnb_widgets.tuning.latest import Latest
+from focusnb_widgets.tuning.latest import Latest, tried
 from focusnb_widgets.viewer import overlays as over
 from focusnb_widgets.viewer.alone import Alone
 from focusnb_widgets.viewer.frames import Frames
 from focusnb_widgets.viewer.sheets import PictureSheet, Sheet, Shown, coarse
-from focusnb_widgets.viewer.subject import SPECTRA, Choice, Subject, neighbours, subject
+from focusnb_widgets.viewer.subject import SPECTRA, Choice, Subject, subject
 
 FIRST, LATER = 0, 5  # urgency
 BUSY = {"load": "reading …", "fft": "computing the spectrum …"}
@@ -51,10 +52,13 @@ class Viewing(Part):
         self._problem, self._trouble, self._token = "", "", 0
         self._over: dict[str, Any] = {}
         self._known = (-1, -1)  # of the image, as of when it was last looked at
+        self._drawn_on: tuple[Any, bool] = (None, False)  # what the polygons lie on; if a movie
+        self._saved: list[Any] = []  # the polygons that the project has of it
         self.frame, self.together = 0, 1
-        threading.Thread(target=grey.warm, daemon=True).start()
+        _warm()
         self.desk.observe(self._follow_line, "line")
         self.desk.observe(self._follow_project, "revision")
+        self.desk.observe(self._follow_order, "order")
 
     # -- opening ------------------------------------------------------------------------------
 
@@ -64,10 +68,13 @@ class Viewing(Part):
         self._token += 1
         self.frame, self.together = 0, 1
         self._problem, self.seen, self.look = "", [], {}
+        image = self._subject.image
+        if self._drawn_on[0] != (image.id if image else self._subject.source):
+            self.polygons = self._saved = []  # they belong to something else
         try:
             self._choice = self._subject.choice(word)
             self._over = over.overlays(self._subject.image, self._choice.word)
-            self.polygons = self._over["excluded"]
+            self._take_polygons(self._subject, self._choice)
             self._frames = self._choice.open()
         except (*WRONG, ValueError) as error:
             self._tell_broken(error)
@@ -78,12 +85,21 @@ class Viewing(Part):
         else:
             size = self._choice.pixel_size
             told = f", pixel_size={size:g}" if size else ""
-        self.desk.line = f"view({source}{told})"
+        self.desk.line = f"from focusnb_widgets import view; view({source}{told})"
         self._load()
+
+    def _take_polygons(self, found: Subject, choice: Choice) -> None:
+        """Take the polygons that the project has; those drawn and not saved stay on their picture."""
+        # A movie has pixels of its own, all other pictures of an image share theirs.
+        on = (found.image.id if found.image else found.source, choice.word == "movie")
+        if on != self._drawn_on or self.polygons == self._saved:
+            self.polygons = self._over["excluded"]
+        self._drawn_on, self._saved = on, self._over["excluded"]
 
     def _close(self) -> None:
         if self._frames is not None:
-            self._frames.close()
+            # Where it is read: a long sum that is under way ends first, and nobody waits for it here.
+            self._latest.ask(("close", self._token), self._frames.close, lambda _: None, LATER)
         self._frames = self._sheet = self._spectrum = None
 
     def _load(self, want: Mapping[str, Any] | None = None) -> None:
@@ -93,7 +109,7 @@ class Viewing(Part):
         token, frames, choice = self._token, self._frames, self._choice
         frame, together = self.frame, self.together
 
-        def work() -> tuple[PictureSheet, list[Shown]]:
+        def read() -> tuple[PictureSheet, list[Shown]]:
             picture = frames.picture(frame, together)
             square = picture.shape[0] == picture.shape[1]
             spectral = choice is not None and choice.word in SPECTRA and square
@@ -104,8 +120,12 @@ class Viewing(Part):
                 parts.append(sheet.shown(whole(want["part"]), int(want["step"])))
             return sheet, parts
 
-        def then(found: tuple[PictureSheet, list[Shown]]) -> None:
+        def then(outcome: tuple[Any, Exception | None]) -> None:
+            found, error = outcome
             if token != self._token:
+                return  # of a picture that is not looked at any more, whatever became of it
+            if error is not None:
+                self._failed("load", error)
                 return
             self._sheet, parts = found
             self._read = (token, frame, together)
@@ -113,7 +133,7 @@ class Viewing(Part):
             self._tell_view(parts)
             self._more(token)
 
-        self._latest.ask("load", work, then, FIRST)
+        self._latest.ask("load", lambda: tried(read), then, FIRST)
 
     def _more(self, token: int) -> None:
         """What takes a moment longer: particles, and what all pixels say together."""
@@ -131,9 +151,11 @@ class Viewing(Part):
     def _ask_picks(self, token: int) -> None:
         image = self._subject and self._subject.image
         if image and self._choice and self._choice.word != "movie" and self._page:
-            self._latest.ask(
-                "picks", lambda: over.picks(image), lambda told: self._tell_picks(token, *told), 1
-            )
+            try:
+                place = over.Picks.of(image)
+            except (*WRONG, ValueError):
+                return  # there are none yet
+            self._latest.ask("picks", place.read, lambda told: self._tell_picks(token, *told), 1)
 
     def _tell_picks(self, token: int, told: dict[str, Any], columns: list[NDArray]) -> None:
         if token == self._token:
@@ -192,7 +214,15 @@ class Viewing(Part):
         self._over = over.overlays(image, choice.word if choice else "")
         if image is None:
             return {"over": self._over}
-        return {"over": self._over, "key": image.key, **neighbours(image)}
+        return {"over": self._over, "key": image.key, **self._neighbours(image)}
+
+    def _neighbours(self, image: Image) -> dict[str, int]:
+        """Give the images before and after one as the table shows them, 0 where there is none."""
+        found = {
+            "before": self.desk.walk.step(image.id, -1),
+            "after": self.desk.walk.step(image.id, 1),
+        }
+        return {side: 0 if other == image.id else other for side, other in found.items()}
 
     def _tell_broken(self, error: Exception) -> None:
         """Show a sentence in place of the picture."""
@@ -212,11 +242,16 @@ class Viewing(Part):
             if isinstance(error, MemoryError):
                 error = BadData("the picture does not fit into the memory that is left")
             self._tell_broken(error)
-        elif self._page and kind not in ("picks",):
+        elif self._page and kind != "picks" and kind[0] != "close":
             self.send({"problem": str(error) or type(error).__name__, "of": str(kind)})
 
     def _follow_line(self, change: Mapping[str, Any]) -> None:
         self.line = change["new"]
+
+    def _follow_order(self, _: Any) -> None:
+        image = self._subject.image if self._subject else None
+        if image is not None and self._page:
+            self.send({"neighbours": self._neighbours(image)})
 
     def _follow_project(self, _: Any) -> None:
         image = self._subject.image if self._subject else None
@@ -240,9 +275,9 @@ class Viewing(Part):
             self._say_trouble(str(error))
             return
         if told != self._over:
-            if self.polygons == self._over.get("excluded"):
+            if self.polygons == self._saved:
                 self.polygons = told["excluded"]
-            self._over = told
+            self._over, self._saved = told, told["excluded"]
             self.send({"over": told})
         self._subject = now
         frames = self._frames
@@ -262,6 +297,12 @@ class Viewing(Part):
         if text != self._trouble and self._page:
             self._trouble = text
             self.send({"trouble": text})
+
+
+@cache
+def _warm() -> None:
+    """Compile the loops beside other work, once in a process."""
+    threading.Thread(target=grey.warm, daemon=True).start()
 
 
 def whole(told: Sequence[float] | None) -> grey.Part | None:

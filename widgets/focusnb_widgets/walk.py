@@ -1,4 +1,4 @@
-"""Walking through images: who comes next, in an order that is given or that of their numbers."""
+"""Walking through images: who comes next, as the table shows them or by number."""
 
 from collections.abc import Sequence
 
