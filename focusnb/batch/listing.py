@@ -152,7 +152,9 @@ def progress(root: Path, row: sqlite3.Row) -> tuple[float, str]:
     )
     try:
         told = json.loads(file.read_text(encoding="utf-8"))
-        text = " ".join(str(told[key]) for key in ("step", "text") if told.get(key))
+        step, text = (str(told.get(key) or "") for key in ("step", "text"))
+        if step not in text.split():  # "drawing previews" names its step already
+            text = f"{step} {text}".strip()
         return float(told.get("fraction", 0.0)), text
     except (OSError, ValueError, TypeError, AttributeError):
         return 0.0, ""

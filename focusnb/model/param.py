@@ -89,10 +89,22 @@ class Param:
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             where = f" (component {first['loc'][0]})" if first["loc"] else ""
-            raise self._bad(value, f"{_lower(first['msg'])}{where}", origin) from None
+            beyond = first["type"] in ("greater_than_equal", "less_than_equal")
+            why = f"it must be {self.bounds}" if beyond else _lower(first["msg"])
+            raise self._bad(value, f"{why}{where}", origin, bounds=not beyond) from None
         if self.type == "str" and "\0" in checked:
             raise self._bad(value, "text may not hold a zero byte", origin)
         return checked
+
+    @property
+    def bounds(self) -> str:
+        """What numbers are allowed, as text: 0.01 to 100 Å; "" where there are no bounds."""
+        unit = f" {self.unit}" if self.unit not in ("", "1") else ""
+        low = None if self.low is None else f"{self.low:g}"
+        high = None if self.high is None else f"{self.high:g}"
+        if low is not None and high is not None:
+            return f"{low} to {high}{unit}"
+        return f"{low}{unit} or more" if low is not None else f"up to {high}{unit}" if high else ""
 
     def show(self, value: Any) -> str:
         """Give the value as text for people; the unit is not included."""
@@ -125,7 +137,10 @@ class Param:
         read = [self._number(part, origin) for part in parts]
         if self.size == 1:
             if len(read) != 1:
-                raise self._bad(text, "one value is expected", origin)
+                point = text.strip().replace(",", ".")
+                comma = "," in text and self.type == "float" and _is_number(point)
+                why = f"write {point} with a point" if comma else "one value is expected"
+                raise self._bad(text, why, origin)
             return read[0]
         return read
 
@@ -153,15 +168,10 @@ class Param:
         keys = ", ".join(f"{key} ({label})" for key, label in self.choices)
         raise self._bad(value, f"it is one of {keys}", origin)
 
-    def _bad(self, value: object, reason: str, origin: str) -> BadValue:
+    def _bad(self, value: object, reason: str, origin: str, *, bounds: bool = True) -> BadValue:
         where = f" (from {origin})" if origin else ""
-        bounds = ""
-        if self.low is not None or self.high is not None:
-            low = "" if self.low is None else f"{self.low:g} ≤ "
-            high = "" if self.high is None else f" ≤ {self.high:g}"
-            unit = f" {self.unit}" if self.unit not in ("", "1") else ""
-            bounds = f"; allowed: {low}{self.name}{high}{unit}"
-        return BadValue(f"{self.name} = {_short(value)}{where}: {reason}{bounds}")
+        allowed = f"; allowed: {self.bounds}" if bounds and self.bounds else ""
+        return BadValue(f"{self.name} = {_short(value)}{where}: {reason}{allowed}")
 
 
 def declare(name: str, table: Mapping[str, Any], *, subject: str = "", source: str = "") -> Param:
@@ -227,6 +237,14 @@ def _short(value: object) -> str:
     except Exception:  # a number too long to be written, an object that cannot tell what it is
         text = f"<{type(value).__name__}>"
     return text if len(text) <= 100 else f"{text[:90]}…"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _lower(text: str) -> str:

@@ -316,9 +316,11 @@ def _open(rule: Rule, flag: str, group: str, record: Any) -> bool:
     """Tell whether a rule may act on an image: it did not yet, and nobody else decided about it."""
     if _is_record(record) and not (record["undone"] and record["digest"] != rule.digest):
         return False
+    if group == TRASH:
+        return False
     if rule.flag:
         return flag == "none"  # a flag by hand or of another rule stays
-    return group not in (TRASH, rule.group)
+    return group != rule.group
 
 
 def _moved(record: Any, group: str) -> bool:

@@ -1,7 +1,10 @@
+import json
+
 import pytest
 
 from focusnb.batch.lease import Holder
 from focusnb.batch.queue import Queue
+from focusnb.model import tries
 from focusnb.model.record import Outcome
 
 
@@ -61,3 +64,21 @@ def test_the_log_is_filtered(queue):
     assert [line["event"] for line in queue.log(image=1, errors=True)] == ["failed"]
     assert queue.log(batch=b, errors=True) == []
     assert {line["processor"] for line in queue.log(processor=0)} == {0}
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        ({"step": "previews", "text": "drawing previews", "fraction": 0.9}, "drawing previews"),
+        ({"step": "motion", "text": "aligning", "fraction": 0.9}, "motion aligning"),
+        ({"step": "ctf", "fraction": 0.9}, "ctf"),
+    ],
+)
+def test_what_runs_is_told_with_its_step_once(queue, project, told, text):
+    queue.submit([1], ["count"])
+    row = queue.take(str(Holder.this("import")), 0)
+    folder = tries.folder_of(project.folder(1), row["id"], row["try"])
+    folder.mkdir(parents=True)
+    (folder / ".progress").write_text(json.dumps(told))
+    shown = queue.part(0, 1)[1][0]
+    assert (shown["text"], shown["progress"]) == (text, 0.9)

@@ -107,8 +107,8 @@ class TestForm:
         before = file()
         form.locator("[data-word=voltage] input").fill("3")
         wrong = seen(form.locator("[data-word=voltage] .fnb-problem"))
-        assert wrong.inner_text().startswith("voltage = 3.0: ")
-        assert "40 ≤ voltage ≤ 1000 kV" in wrong.inner_text()
+        assert wrong.inner_text().startswith("High tension = 3.0: it must be ")
+        assert "40 to 1000 kV" in wrong.inner_text()
         assert form.locator("[data-word=voltage] input").get_attribute("aria-invalid") == "true"
         assert form.locator(".fnb-f-apply").is_disabled()
         form.locator("[data-word=voltage] input").press("Enter")
@@ -298,7 +298,7 @@ class TestSettings:
         assert "not yet seen running" in row.inner_text()
         row.get_by_role("button").click()
         seen(
-            row.get_by_text("✗ Gctf is not on the PATH; set gctf_folder to the folder where it is")
+            row.get_by_text("✕ Gctf is not on the PATH; set gctf_folder to the folder where it is")
         )
         field = panel.locator("[data-sheet=programs] [data-word=gctf_folder]")
         field.locator("input").fill(str(folder))
@@ -370,7 +370,7 @@ class TestImagePage:
     def test_a_log_is_shown_searched_and_its_errors_marked(self, page):
         run = page.locator(".fnb-image-page [data-step=ctf]")
         run.locator("[data-key='ctf log']").click()
-        assert seen(run.locator(".fnb-i-error")).inner_text().strip() == "✗ ERROR: no rings"
+        assert seen(run.locator(".fnb-i-error")).inner_text().strip() == "✕ ERROR: no rings"
         run.locator("input[type=search]").fill("box")
         until(page, lambda: run.locator(".fnb-i-lines").inner_text().strip() == "box 512")
 
@@ -378,6 +378,7 @@ class TestImagePage:
         view = page.locator(".fnb-image-page")
         view.locator("[data-key='again ctf']").click()
         seen(view.locator(".fnb-i-queue", has_text="waiting: ctf"))
+        assert seen(view.locator("[data-step=ctf] .fnb-i-waiting")).inner_text() == "◷ waiting"
         view.locator("[data-key='with ctf']").click()
         dialog = seen(view.locator("dialog[open]"))
         seen(dialog.locator("[data-word=ctf_low] input")).fill("1e9")
@@ -387,6 +388,20 @@ class TestImagePage:
         dialog.get_by_role("button", name="Run", exact=True).click()
         dialog.wait_for(state="hidden")
         rows = project.store.rows("select image, steps, given, force, state from batch order by id")
+        # What the page would be told while it runs, and when it has.
+        page.evaluate("""() => {
+          const view = document.querySelector(".fnb-image-page").page, told = structuredClone(view.page);
+          told.batches = [{ steps: "ctf", state: "running" }];
+          view.update(told);
+        }""")
+        assert view.locator("[data-step=ctf] .fnb-i-running").inner_text() == "▶ running"
+        page.evaluate("""() => {
+          const view = document.querySelector(".fnb-image-page").page, told = structuredClone(view.page);
+          told.batches = [];
+          told.runs.find((run) => run.step === "ctf").started += 60;
+          view.update(told);
+        }""")
+        assert view.locator("[data-step=ctf] .fnb-i-done").inner_text() == "✓ done just now"
         assert [tuple(row) for row in rows] == [
             (1, "ctf", "{}", 1, "waiting"), (1, "ctf", '{"ctf_low": 24.0}', 1, "waiting"),
         ]  # fmt: skip
@@ -411,6 +426,8 @@ class TestImagePage:
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         missing = page.locator(".fnb-image-page .fnb-alert", has_text="is not there")
         seen(missing.first)
+        gone = page.locator(".fnb-image-page [data-product=average] .fnb-problem")
+        assert gone.inner_text() == "✕ the file is gone; put the image's folder back"
         (project.root / "away").rename(folder)
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         missing.first.wait_for(state="hidden")

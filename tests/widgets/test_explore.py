@@ -409,17 +409,13 @@ def test_each_part_is_a_module_with_a_render_function(part, tmp_path):
 @pytest.mark.needs("node")
 def test_the_browser_counts_bars_as_numpy_does(tmp_path):
     """Bars of decimal steps: no number falls into its neighbour by an error of a sum."""
-    source = str(Explorer._esm).replace("export default { render };", "")
     script = """
     const values = Float64Array.from({ length: 400 }, (_, i) => Number((3 + i * 0.01).toFixed(2)));
     const edges = edgesOf(3, 6.99);
     console.log(JSON.stringify([edges, Array.from(counted(values, edges)), edgesOf(5, 5),
       edgesOf(0, 7, { whole: true }), Array.from(counted(Float64Array.of(5, NaN, 5), edgesOf(5, 5)))]));
     """
-    (tmp_path / "bars.mjs").write_text(source + script, encoding="utf-8")
-    told = subprocess.run(["node", "bars.mjs"], cwd=tmp_path, capture_output=True, text=True)
-    assert told.stderr == ""
-    edges, counts, constant, whole, bars = json.loads(told.stdout)
+    edges, counts, constant, whole, bars = _told_by(script, tmp_path)
     values = [round(3 + i * 0.01, 2) for i in range(400)]
     wanted = [sum(a <= v < b for v in values) for a, b in pairwise(edges)]
     assert counts == wanted
@@ -428,3 +424,32 @@ def test_the_browser_counts_bars_as_numpy_does(tmp_path):
     assert constant[0] <= 5 < constant[1]
     assert whole == [0, 1, 2, 3, 4, 5, 6, 7, 8]
     assert bars == [2]
+
+
+@pytest.mark.needs("node")
+def test_bars_take_as_many_steps_of_rounded_numbers_each(tmp_path):
+    """Numbers rounded to 0.01 in bars of 0.025 would be a comb of two and three steps."""
+    script = """
+    const columns = new Columns();
+    columns.take({ words: ["defocus"], names: [] }, [new Int32Array(101), new Int8Array(101),
+      Float64Array.from({ length: 101 }, (_, i) => 10000 + 100 * i)]);
+    const sum = summed(columns.shown("defocus", 1e-4));
+    const edges = edgesOf(sum.low, sum.high, { values: sum.sorted });
+    const few = summed(Float64Array.of(1, 2, 3, 4, 100));
+    console.log(JSON.stringify([edges[1] - edges[0], Array.from(counted(sum.sorted, edges)),
+      usual(few, false), withLines([1, 2], [2.9, 0.1]), withLines([1, 2], [3.2, -0.1])]));
+    """
+    step, counts, few, near, far = _told_by(script, tmp_path)
+    assert round(step, 9) == 0.03
+    assert set(counts[1:-1]) == {3}
+    assert few == [1, 100]  # of few images the one that is far off is drawn, too
+    assert near == [0.1, 2.9]  # limits that are near lengthen the axis, others do not
+    assert far == [1, 2]
+
+
+def _told_by(script, folder):
+    source = str(Explorer._esm).replace("export default { render };", "")
+    (folder / "script.mjs").write_text(source + script, encoding="utf-8")
+    told = subprocess.run(["node", "script.mjs"], cwd=folder, capture_output=True, text=True)
+    assert told.stderr == ""
+    return json.loads(told.stdout)

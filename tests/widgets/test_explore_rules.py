@@ -45,6 +45,14 @@ def test_the_list_begins_with_good_which_is_off(panel):
     assert last(panel, "would") == {"would": "not good", "count": 2, "of": 18, "wrong": ""}
 
 
+def test_images_in_the_trash_are_not_counted_as_in_the_plots(panel, project):
+    project.move([5, 6], "TRASH")
+    panel.refresh()
+    assert last(panel, "would") == {"would": "not good", "count": 1, "of": 16, "wrong": ""}
+    ask(panel, "check", condition="good == False", does="flag:red", number=1)
+    assert last(panel, "checked")["text"] == "would change 1 of 16 now"
+
+
 def test_what_can_be_asked_for_is_told(panel):
     told = last(panel, "rules")
     assert [rule["name"] for rule in told["offered"]][:2] == [

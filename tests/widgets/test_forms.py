@@ -74,7 +74,7 @@ class TestFields:
     def test_lengths_in_micrometres_and_files_are_told_beside(self, project):
         words, base = project.words, [project.root]
         assert note(words["defocus_high"], 15_000.0, base) == {"text": "= 1.5 µm"}
-        assert note(words["defocus_high"], 9_000.0, base) == {}
+        assert note(words["defocus_low"], 2_000.0, base) == {"text": "= 0.2 µm"}
         assert note(words["gain"], "project.toml", base) == {"text": "found"}
         assert note(words["gain"], "nowhere.mrc", base)["missing"]
         assert note(words["gain"], "x" * 5000, base)["missing"]
@@ -115,7 +115,7 @@ class TestWriting:
         before = (project.root / "project.toml").read_text()
         edit(form, "voltage", "3")
         edit(form, "patches", "7")
-        assert messages[-2]["wrong"].startswith("voltage = 3.0: ")
+        assert messages[-2]["wrong"].startswith("High tension = 3.0: ")
         assert messages[-1]["mistakes"] == 1
         say(form, "apply")
         assert "nothing was written: 1 value is wrong" in messages[-1]["problem"]
@@ -232,9 +232,9 @@ class TestWriting:
         heard(form)
         edit(form, "voltage", "3")
         told = heard(form)[0]
-        assert (told["fields"]["voltage"]["typed"], told["fields"]["voltage"]["wrong"][:7]) == (
+        assert (told["fields"]["voltage"]["typed"], told["fields"]["voltage"]["wrong"][:12]) == (
             "3",
-            "voltage",
+            "High tension",
         )
 
 
@@ -334,5 +334,5 @@ def test_a_vector_is_read_from_its_boxes(project):
     sheet = Sheet(Blank("x"), [Section("s", "S", (pair,))])
     sheet.edit("pair", "1 2.5")
     assert sheet.values == {"pair": [1.0, 2.5]}
-    assert "pair" in sheet.edit("pair", "1")["wrong"]
+    assert "Pair" in sheet.edit("pair", "1")["wrong"]
     assert "component 1" in sheet.edit("pair", "1 -2")["wrong"]

@@ -77,8 +77,14 @@ class TestParameters:
         panel.sheets["form"].edit("voltage", "200")
         panel.scope = "group"
         assert panel.values == {}
-        panel.scope = "project"
+        (told,) = panel.unwritten
+        assert told["text"] == "1 change of the project is not written"
+        panel.scope = told["scope"]
         assert panel.values == {"voltage": 200.0}
+        assert panel.unwritten == []
+        panel.sheets["form"].edit("voltage", "3")
+        panel.scope = "images"
+        assert panel.unwritten[0]["text"] == "1 change of the project is not written, 1 wrong"
 
     def test_search_finds_labels_words_and_help(self, project):
         panel = ParameterPanel(project)
@@ -254,7 +260,7 @@ class TestNewProject:
         wizard.mode = "drift"
         say(wizard, "edit", sheet="form", word="voltage", value="1")
         say(wizard, "create")
-        assert messages[-1]["problem"].startswith("voltage = 1")
+        assert messages[-1]["problem"].startswith("High tension = 1")
         assert not (tmp_path / "new").exists()
         with pytest.raises(BadValue, match="no folder"):
             NewProject().create()

@@ -335,3 +335,21 @@ def test_without_a_front_end_it_tells_what_is_watched(panel, project, camera):
     assert "no folder watched" in repr(panel)
     project.watch(camera)
     assert str(camera) in repr(panel)
+
+
+def test_each_line_that_names_no_file_is_told(panel, camera):
+    files = f"/nowhere/*.tif\nmine.tif\n{camera}\n/nowhere/a.mrc"
+    panel.say("preview", files=files, options={})
+    wanted = [
+        "/nowhere/*.tif: no file has such a name",
+        "mine.tif: give the whole path, which begins with /",
+        "/nowhere/a.mrc: there is no such file",
+    ]
+    assert _wrong_files(panel) == wanted
+    panel.say("preview", files=files.replace("mine.tif\n", ""), options={})
+    assert _wrong_files(panel) == [wanted[0], wanted[2]]
+
+
+def _wrong_files(panel):
+    found = [m["errors"]["files"] for m in panel.messages if m.get("errors", {}).get("files")]
+    return found[-1].split("\n")

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 HEIGHT = 230  # pixels of a plot
+TOP = 20  # pixels over its frame: limits that lie beyond the axis are told there
 FONT = "system-ui, sans-serif"
 
 
@@ -36,7 +37,7 @@ def _figure(time: bool) -> Any:
         name="figure", height=HEIGHT, sizing_mode="stretch_width", tools=[], toolbar_location=None,
         x_range=Range1d(0, 1, name="x"), y_range=Range1d(0, 1, name="y"),
         x_axis_type="datetime" if time else "linear", min_border_left=54, min_border_right=14,
-        min_border_top=10, min_border_bottom=28, background_fill_color=None,
+        min_border_top=TOP, min_border_bottom=28, background_fill_color=None,
         border_fill_color=None, outline_line_color=None, output_backend="canvas",
     )  # fmt: skip
     for axis in (*figure.xaxis, *figure.yaxis):
@@ -85,8 +86,8 @@ def _scatter(figure: Any) -> None:
 
     for name, marker in (
         ("rest", "circle"),
+        ("bad", "x"),  # under the good ones: crosses would hide them where many lie
         ("good", "circle"),
-        ("bad", "x"),
         ("current", "circle"),
     ):
         source = ColumnDataSource({"x": [], "y": []}, name=f"{name} data")

@@ -122,7 +122,7 @@ class RulesPanel(Looking):
             action, target = _does(message)
             key = "flag" if action == "flag" else "group"
             rule = Rule(str(message.get("old") or ""), told["condition"], **{key: target})
-            rows = self.project.rows()
+            rows = _in_use(self.project.rows())
             would = ruled.would(self.project, self.project.rules, rule, rows)
             told["text"] = f"would change {len(would)} of {len(rows)} now"
         except WRONG as error:
@@ -151,7 +151,7 @@ class RulesPanel(Looking):
                 self._counts = {}
             for rule in rules:
                 yield
-                counts = self._would(rule, rows)
+                counts = self._would(rule, _in_use(rows))
                 if self._counts.get(rule.name) != counts:
                     self._counts[rule.name] = counts
                     self.send({"would": rule.name, **counts})
@@ -210,6 +210,11 @@ class RulesPanel(Looking):
 
     def __repr__(self) -> str:
         return f"<rules of {self.project!r}>\n{self.project.rules!r}"
+
+
+def _in_use(rows: Sequence[Any]) -> list[Any]:
+    """Leave out what lies in the TRASH, as the plots do: people count the same images in both."""
+    return [row for row in rows if row["group"] != TRASH]
 
 
 def _does(message: Message) -> tuple[str, str]:

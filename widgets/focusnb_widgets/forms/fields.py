@@ -10,6 +10,7 @@ from typing import Any
 from focusnb.model import workflow
 from focusnb.model.param import Param
 from focusnb.model.registry import Registry
+from focusnb.model.units import shown_unit
 from focusnb.model.vocabulary import Vocabulary
 
 MOST_LISTED, MOST_TOLD = 5000, 40  # entries of a folder that are looked at, and told
@@ -128,7 +129,7 @@ def field(param: Param, state: State, base: Sequence[Path], labels: Mapping[str,
         "choices": [list(choice) for choice in param.choices],
         "advanced": param.level == "advanced",
         "help": param.help,
-        "range": allowed(param),
+        "range": param.bounds,
         "value": state.value if param.type == "bool" else edit_text(param, state.value),
         "origin": state.via or labels.get(state.origin, state.origin),
         "from": FROM.get(state.origin, f"from {labels.get(state.origin, state.origin)}")
@@ -164,7 +165,9 @@ def note(param: Param, value: Any, base: Sequence[Path]) -> dict[str, Any]:
 
 
 def _micrometres(param: Param, value: Any) -> str:
-    if param.unit == "Å" and isinstance(value, int | float) and abs(value) >= MICROMETRES:
+    """Tell a long length in µm, and any defocus: people read it so everywhere else."""
+    least = 0.0 if shown_unit(param)[0] == "µm" else MICROMETRES
+    if param.unit == "Å" and isinstance(value, int | float) and abs(value) >= least:
         return f"{value / MICROMETRES:.4g} µm"
     return ""
 
@@ -197,13 +200,3 @@ def completed(text: str, base: Sequence[Path], *, folders: bool = False) -> list
     except (OSError, RuntimeError, ValueError):
         pass  # there is nothing to be told of a folder that cannot be read
     return []
-
-
-def allowed(param: Param) -> str:
-    """Give the bounds as text, "" where there are none."""
-    unit = f" {param.unit}" if param.unit not in ("", "1") else ""
-    low = None if param.low is None else f"{param.low:g}"
-    high = None if param.high is None else f"{param.high:g}"
-    if low is not None and high is not None:
-        return f"{low} to {high}{unit}"
-    return f"{low}{unit} or more" if low is not None else f"up to {high}{unit}" if high else ""

@@ -53,8 +53,10 @@ def log(project: Project, image: int, step: str) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         ran = step in document["runs"]
+        there = project.folder(image).is_dir()
+        help_ = f"run {step} again to get a new one" if there else "put the image's folder back"
         raise UnknownName(
-            f"the log of {step} is gone: {path} is not there; run {step} again to get a new one"
+            f"the log of {step} is gone: {path} is not there; {help_}"
             if ran
             else f"{step} has not run here, so it has no log"
         ) from None

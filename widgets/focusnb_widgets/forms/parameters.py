@@ -6,6 +6,7 @@ from typing import Any
 from traitlets import Dict, Enum, Int, List, Unicode, observe
 
 from focusnb.errors import FocusError
+from focusnb.model.text import counted
 from focusnb_widgets.desk import WRONG
 from focusnb_widgets.forms.fields import SUBJECTS, by_subject
 from focusnb_widgets.forms.form import SCRIPTS, STYLES, target_of
@@ -21,6 +22,7 @@ class ParameterPanel(SheetPart):
 
     scope: whose values: "project", "group" (then `group` names it) or "images" (those chosen on the
     desk). subject: the one that is shown, "" for all. values: what was changed and is not written.
+    unwritten: what was changed for the project, a group or images that are not shown now.
     """
 
     _esm = module(*SCRIPTS, "form_parameters.js")
@@ -33,6 +35,7 @@ class ParameterPanel(SheetPart):
     chosen = Int(0).tag(sync=True)
     nobody = Unicode("").tag(sync=True)
     found_out = List(Dict()).tag(sync=True)
+    unwritten = List(Dict()).tag(sync=True)
 
     def __init__(self, desk: Any, *, scope: str = "project", group: str = "") -> None:
         self._kept: dict[Any, Sheet] = {}
@@ -96,7 +99,9 @@ class ParameterPanel(SheetPart):
         key = (self.scope, self.group if self.scope == "group" else "", tuple(images))
         if self.nobody:
             self.sheets, self._key, self._told = {}, None, {}
-        elif key != self._key:
+            self.unwritten = self._elsewhere(("", ""))
+            return
+        if key != self._key:
             before = self.sheets.get("form")
             sheet = self._kept.get(key[:2])
             if sheet is None or self.scope == "images":
@@ -112,6 +117,24 @@ class ParameterPanel(SheetPart):
             self.sheets, self._key = {"form": sheet}, key
             if before is not sheet:
                 self._told = {}
+        self.unwritten = self._elsewhere(key[:2])
+
+    def _elsewhere(self, here: tuple[str, str]) -> list[dict[str, str]]:
+        """Tell of changes that wait to be written where one does not look now."""
+        told = []
+        for (scope, group), sheet in self._kept.items():
+            if (scope, group) == here or not sheet.texts:
+                continue
+            whose = {"project": "the project", "group": f"group {group}"}.get(
+                scope, "chosen images"
+            )
+            count, wrong = len(sheet.texts), len(sheet.problems)
+            text = (
+                f"{counted(count, 'change')} of {whose} {'is' if count == 1 else 'are'} not written"
+            )
+            text += f", {wrong} wrong" if wrong else ""
+            told.append({"scope": scope, "group": group, "text": text})
+        return told
 
     def _lacking(self, images: Sequence[int]) -> str:
         if self.scope == "images" and not images:

@@ -154,7 +154,8 @@ class Sheet:
         try:
             value = param.read(self.texts[word])
         except FocusError as error:
-            return None, str(error)
+            # People know it by its label.
+            return None, str(error).replace(f"{param.name} = ", f"{param.label} = ", 1)
         if value == "" and self.target.state(param).below in ("", None):
             value = None  # an empty text is what it is without a value
         return value, ""

@@ -106,8 +106,8 @@ class Plot {
     }
     const line = this.board.dark ? "#1a2027" : "#ffffff";
     if (this.spec.y) {
-      this.find("rest").glyph.setv({ fill_color: c.rest, line_color: null, fill_alpha: 0.6 });
-      this.find("good").glyph.setv({ fill_color: c.good, line_color: null, fill_alpha: 0.75 });
+      this.find("rest").glyph.setv({ fill_color: c.rest, line_color: null });
+      this.find("good").glyph.setv({ fill_color: c.good, line_color: null });
       this.find("bad").glyph.setv({ fill_color: null, line_color: c.bad });
       this.find("current").glyph.setv({ fill_color: null, line_color: c.mark, line_width: 3, size: { value: 15 } });
     } else {
@@ -192,9 +192,11 @@ class Plot {
     for (const [name, some_] of Object.entries(parts)) {
       this.find(`${name} data`).data = { x: Float64Array.from(some_, (i) => this.xs[i]), y: Float64Array.from(some_, (i) => this.ys[i]) };
       const glyph = this.find(name).glyph;
-      const size = total > 3000 ? 3 : total > 600 ? 4 : 5.5;
-      glyph.size = { value: name === "bad" ? size + (total > 3000 ? 1 : 1.5) : size };
-      if (name === "bad") glyph.setv({ line_width: total > 3000 ? 1 : 1.6, line_alpha: total > 3000 ? 0.7 : 1 });
+      const dense = total > 3000; // dots let what lies under them show through
+      const size = dense ? 3 : total > 600 ? 4 : 5.5;
+      glyph.size = { value: name === "bad" ? size + 1.5 : size };
+      if (name === "bad") glyph.line_width = dense ? 1 : 1.6;
+      else glyph.fill_alpha = name === "rest" ? 0.6 : dense ? 0.35 : 0.75;
     }
     const seen = place >= 0 && Number.isFinite(this.xs[place]) && Number.isFinite(this.ys[place]);
     this.find("current data").data = { x: seen ? [this.xs[place]] : [], y: seen ? [this.ys[place]] : [] };

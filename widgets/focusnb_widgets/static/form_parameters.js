@@ -28,7 +28,8 @@ class ParameterPage {
       h("span", { class: "fnb-group", role: "group", "aria-label": "Whose values" }, this.scopes), this.group, this.query, this.only,
       h("span", { class: "fnb-group" }, helps, this.code.toggle));
     this.main = h("div", { class: "fnb-f-main" }, this.nobody, this.sheet.element, this.made);
-    el.append(bar, this.code.row, this.wire.line, h("div", { class: "fnb-f-sides" }, this.nav, this.main));
+    this.unwritten = h("div", { role: "status" });
+    el.append(bar, this.code.row, this.wire.line, this.unwritten, h("div", { class: "fnb-f-sides" }, this.nav, this.main));
     el.addEventListener("keydown", (event) => {
       if (event.key !== "/" || event.target.matches("input, select, textarea")) return;
       event.preventDefault();
@@ -36,12 +37,19 @@ class ParameterPage {
     });
     this.ends.push(
       follow(model, ["scope", "group", "groups", "chosen", "nobody"], () => this.scope()),
+      follow(model, ["unwritten"], () => this.elsewhere()),
       follow(model, ["query", "subject", "found_out"], () => this.narrow()));
     this.wire.ready();
     watchVisible(this.wire, el);
   }
 
   set(trait, value) { this.model.set(trait, value); this.model.save_changes(); }
+
+  /** Changes that wait to be written where one does not look now: they are kept, and this leads back to them. */
+  elsewhere() {
+    this.unwritten.replaceChildren(...this.model.get("unwritten").map(({ scope, group, text }) => h("p", { class: "fnb-f-unwritten" }, `${text}. `,
+      h("button", { type: "button", class: "fnb-button", onclick: () => { if (group) this.model.set("group", group); this.set("scope", scope); } }, "Go back to them"))));
+  }
 
   scope() {
     const scope = this.model.get("scope"), groups = this.model.get("groups"), chosen = this.model.get("chosen");

@@ -1,6 +1,6 @@
 // The head of an image's page: name, group, flag, whether it is good, previews, what is queued.
 
-const IMAGE_FLAGS = [["none", "○"], ["red", "▲"], ["green", "●"], ["blue", "■"], ["gold", "★"]];
+const IMAGE_FLAGS = [["none", "·"], ["red", "▲"], ["green", "●"], ["blue", "■"], ["gold", "◆"]];
 
 /** A time in the viewer's own zone. */
 function localTime(seconds) {
@@ -27,7 +27,7 @@ class ImageHead {
     this.facts = h("p", { class: "fnb-help-text fnb-i-facts" });
     this.flags = h("span", { class: "fnb-group", role: "group", "aria-label": "Flag" }, IMAGE_FLAGS.map(([flag, sign]) =>
       h("button", { type: "button", class: "fnb-choice fnb-i-flag", "data-flag": flag, "aria-label": `Flag ${flag}`, title: `Flag ${flag}`,
-        style: `color: var(--fnb-flag-${flag})`, onclick: () => act("flag", { flag }) }, sign)));
+        style: flag === "none" ? "font-weight: 800" : `color: var(--fnb-flag-${flag})`, onclick: () => act("flag", { flag }) }, sign)));
     const step = (by, sign, label) => h("button", { type: "button", class: "fnb-choice", "aria-label": label, title: label, onclick: () => act("walk", { by }) }, sign);
     this.walk = h("span", { class: "fnb-group", role: "group", "aria-label": "Other images" }, step(-1, "‹", "Previous image"), step(1, "›", "Next image"));
     this.trash = h("button", { type: "button", class: "fnb-button", onclick: () => act(this.told.trashed ? "restore" : "trash") });
@@ -45,7 +45,7 @@ class ImageHead {
     this.told = told;
     this.name.textContent = told.name;
     this.badge.className = `fnb-badge ${told.good === null ? "" : told.good ? "fnb-good" : "fnb-bad"}`;
-    this.badge.textContent = told.good === null ? "not measured yet" : told.good ? "✓ good" : "✗ not good";
+    this.badge.textContent = told.good === null ? "not measured yet" : told.good ? "✓ good" : "✕ not good";
     this.facts.replaceChildren(h("code", {}, told.key), ` · recorded ${localTime(told.recorded)} · `, h("code", {}, told.folder));
     for (const button of this.flags.children) button.setAttribute("aria-pressed", String(button.dataset.flag === told.flag));
     this.trash.textContent = told.trashed ? "Bring back from the TRASH" : "Move to TRASH";
@@ -100,7 +100,7 @@ class ImageLog {
     const kind = (line) => /\b(error|fail|failed|failure|errors|traceback|exception|fatal)\b/i.test(line) ? "error" : /\b(warn|warning|warnings|cannot|not to be trusted)\b/i.test(line) ? "warning" : "";
     this.lines.replaceChildren(...found.slice(-5000).map((line) => {
       const of = kind(line);
-      return h("span", { class: of && `fnb-i-${of}` }, of === "error" ? "✗ " : of === "warning" ? "! " : "", line, "\n");
+      return h("span", { class: of && `fnb-i-${of}` }, of === "error" ? "✕ " : of === "warning" ? "! " : "", line, "\n");
     }));
     if (!found.length) this.lines.textContent = "No line has this.";
     if (all.length === 1 && !all[0]) this.lines.textContent = "The log is empty.";

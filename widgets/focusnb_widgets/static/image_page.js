@@ -2,7 +2,7 @@
 
 class ImagePageView {
   constructor(model, el) {
-    Object.assign(this, { model, logs: new Map(), opened: new Set() });
+    Object.assign(this, { model, logs: new Map(), opened: new Set(), queued: new Map() }); // queued: what became of runs, by step
     el.classList.add("fnb", "fnb-part", "fnb-forms", "fnb-image-page");
     this.code = codeLine(model);
     const sheets = new Map();
@@ -37,8 +37,10 @@ class ImagePageView {
     this.nobody.hidden = !page.nobody;
     this.body.hidden = Boolean(page.nobody);
     if (page.nobody) { if (this.window.open) this.window.close(); return; }
-    if (page.head.id !== this.id) { this.logs.clear(); this.opened.clear(); this.id = page.head.id; }
+    if (page.head.id !== this.id) { this.logs.clear(); this.opened.clear(); this.queued.clear(); this.id = page.head.id; }
     this.page = page;
+    this.folderGone = Boolean(page.head.missing);
+    this.noteBatches(page);
     this.head.update(page.head, page.batches);
     const active = this.runs.getRootNode().activeElement;
     const key = this.runs.contains(active) ? active.dataset.key : "";
@@ -55,9 +57,32 @@ class ImagePageView {
     this.more(page);
   }
 
+  /** Notice which steps wait or run, and which have ended since. */
+  noteBatches(page) {
+    const open = new Map();
+    for (const { steps, state } of page.batches) for (const step of steps.split(" ")) open.set(step, open.get(step) === "running" ? "running" : state);
+    const ran = (step) => page.runs.find((run) => run.step === step)?.started;
+    for (const [step, state] of open) {
+      const before = this.queued.get(step);
+      this.queued.set(step, { state, ran: before && before.state !== "done" ? before.ran : ran(step) });
+    }
+    for (const [step, one] of this.queued) {
+      if (open.has(step) || one.state === "done") continue;
+      if (ran(step) !== one.ran && page.head.error?.step !== step) one.state = "done"; // else it failed or was cancelled
+      else this.queued.delete(step);
+    }
+  }
+
+  /** What became of "Run again", beside it. */
+  queuedBadge(step) {
+    const state = this.queued.get(step)?.state;
+    const text = { waiting: "◷ waiting", running: "▶ running", done: "✓ done just now" }[state];
+    return h("span", { role: "status" }, text ? h("span", { class: `fnb-badge fnb-i-${state}` }, text) : null);
+  }
+
   run(run, failed) {
     const log = this.log(run.step, run.log);
-    const state = run.step === failed ? h("span", { class: "fnb-badge fnb-bad" }, "✗ failed since") : run.stale ? h("span", { class: "fnb-badge fnb-i-stale", title: "A value or a file changed since it ran" }, "! stale") : null;
+    const state = run.step === failed ? h("span", { class: "fnb-badge fnb-bad" }, "✕ failed since") : run.stale ? h("span", { class: "fnb-badge fnb-i-stale", title: "A value or a file changed since it ran" }, "! stale") : null;
     return h("section", { class: "fnb-f-card fnb-i-run", "data-step": run.step, "aria-label": run.title },
       h("div", { class: "fnb-i-top" }, h("h4", { class: "fnb-i-step" }, run.title, h("small", {}, ` ${run.step}`)), state, this.buttons(run)),
       h("p", { class: "fnb-help-text" }, run.imported ? "Taken over as it came. " : "",
@@ -72,19 +97,19 @@ class ImagePageView {
   /** A step that has a log and no run: it failed, or it was never recorded. */
   loose(step, failed) {
     return h("section", { class: "fnb-f-card fnb-i-run", "data-step": step, "aria-label": step },
-      h("div", { class: "fnb-i-top" }, h("h4", { class: "fnb-i-step" }, step), step === failed ? h("span", { class: "fnb-badge fnb-bad" }, "✗ failed") : null, this.buttons({ step, known: true })),
+      h("div", { class: "fnb-i-top" }, h("h4", { class: "fnb-i-step" }, step), step === failed ? h("span", { class: "fnb-badge fnb-bad" }, "✕ failed") : null, this.buttons({ step, known: true })),
       this.log(step, true));
   }
 
   buttons(run) {
     if (!run.known) return h("span", { class: "fnb-help-text" }, "This step is not there any more.");
-    return h("span", { class: "fnb-i-buttons" },
+    return h("span", { class: "fnb-i-buttons" }, this.queuedBadge(run.step),
       h("button", { type: "button", class: "fnb-button", "data-key": `again ${run.step}`, "aria-label": `Run ${run.step} again`, onclick: () => this.wire.ask("run", { step: run.step }) }, "Run again"),
       h("button", { type: "button", class: "fnb-button", "data-key": `with ${run.step}`, "aria-label": `Run ${run.step} with other values`, onclick: () => this.open(run.step) }, "Other values …"));
   }
 
   log(step, there) {
-    if (!there) return h("p", { class: "fnb-help-text fnb-i-nolog" }, `The log of ${step} is gone; a new run writes a new one.`);
+    if (!there) return h("p", { class: "fnb-help-text fnb-i-nolog" }, `The log of ${step} is gone${this.folderGone ? " with the image's folder." : "; a new run writes a new one."}`);
     return this.fold(`${step} log`, "Log", () => {
       if (!this.logs.has(step)) this.logs.set(step, new ImageLog(() => this.wire.ask("log", { step })));
       this.wire.ask("log", { step });
@@ -114,19 +139,20 @@ class ImagePageView {
       files.length ? this.products(files) : null);
   }
 
-  products(files) {
+  /** advice: what helps against a file that is gone, while the image's folder is there. */
+  products(files, advice = "run the step again to make it anew") {
     return h("ul", { class: "fnb-i-files" }, files.map((one) => h("li", { "data-product": one.word, class: one.there ? "" : "fnb-i-gone" },
       h("span", { class: "fnb-i-file", title: one.path }, h("b", {}, one.label), " ", h("code", {}, one.file)),
       one.there ? h("span", { class: "fnb-help-text" }, `${bytesText(one.size)} · ${localTime(one.changed)}`)
-        : h("span", { class: "fnb-problem" }, "✗ the file is gone; run the step again to make it anew"),
+        : h("span", { class: "fnb-problem" }, `✕ the file is gone; ${this.folderGone ? "put the image's folder back" : advice}`),
       one.view ? h("button", { type: "button", class: "fnb-button", "data-key": `view ${one.word}`, "aria-label": `Open ${one.label} in the viewer`, onclick: () => this.wire.ask("view", { word: one.word }) }, "View") : null)));
   }
 
   another(steps) {
-    const step = h("select", { "aria-label": "A step to run" }, steps.map(([name, title]) => h("option", { value: name }, `${name}: ${title}`)));
+    const step = h("select", {}, steps.map(([name, title]) => h("option", { value: name }, `${name}: ${title}`)));
     if (this.chosen) step.value = this.chosen;
     step.addEventListener("change", () => { this.chosen = step.value; });
-    return h("div", { class: "fnb-bar-tools fnb-i-another" }, step,
+    return h("div", { class: "fnb-bar-tools fnb-i-another" }, h("label", {}, "Another step ", step),
       h("button", { type: "button", class: "fnb-button", "data-key": "another", onclick: () => this.wire.ask("run", { step: step.value }) }, "Run this step"),
       h("button", { type: "button", class: "fnb-button", "data-key": "another with", onclick: () => this.open(step.value) }, "With values …"));
   }
@@ -135,7 +161,7 @@ class ImagePageView {
     const card = (title, ...content) => h("section", { class: "fnb-f-card", "aria-label": title }, h("h4", { class: "fnb-i-step" }, title), content);
     this.files.className = "fnb-i-more";
     this.files.replaceChildren(...[
-      page.files.length ? card("Files it came with", this.products(page.files.map((one) => ({ ...one })))) : null,
+      page.files.length ? card("Files it came with", this.products(page.files, "put it back")) : null,
       page.notes.length ? card("Notes and warnings", h("ul", { class: "fnb-i-notes" }, page.notes.map((note) => h("li", {}, `! ${note}`)))) : null,
       page.trials.length ? card("Trials", page.trials.map((one) => h("div", { class: "fnb-i-trial", "data-trial": one.name }, h("b", {}, one.name),
         one.problem ? h("p", { class: "fnb-problem" }, one.problem) : h("dl", { class: "fnb-i-numbers" }, one.results.map(([label, word, value, unit]) =>

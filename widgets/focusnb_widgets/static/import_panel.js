@@ -23,8 +23,8 @@ class ImportPanelView {
     this.files = new ImportFiles(this);
     this.groups = new ImportGroups();
     const code = codeLine(model);
-    root.append(this.session.element,
-      h("div", { class: "fnb-bar-tools fnb-work-foot" }, this.wire.line, h("span", { class: "fnb-work-gap" }), code.toggle), code.row,
+    this.session.buttons.append(code.toggle);
+    root.append(this.session.element, this.wire.line, code.row,
       h("div", { class: "fnb-imp-columns" }, this.watches.element, this.files.element), this.groups.element);
     const stop = [code.end, countOn(root), tellSeen(this.wire, root)];
     this.end = () => { stop.forEach((end) => end()); this.wire.end(); };

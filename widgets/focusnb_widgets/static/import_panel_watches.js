@@ -11,9 +11,9 @@ class ImportSession {
       title: "Start the live session: a process that imports, processes and publishes; it stays when this page is closed" });
     this.stop = push("Stop…", () => this.askStop());
     this.log = h("pre", { class: "fnb-work-text" });
+    this.buttons = h("div", { class: "fnb-work-buttons" }, this.start, this.stop);
     this.element = h("section", { class: "fnb-work-card", "aria-label": "The live session" },
-      h("div", { class: "fnb-work-headline" }, h("div", {}, this.title, this.trouble, this.news, this.steps),
-        h("div", { class: "fnb-work-buttons" }, this.start, this.stop)),
+      h("div", { class: "fnb-work-headline" }, h("div", {}, this.title, this.trouble, this.news, this.steps), this.buttons),
       h("details", { class: "fnb-imp-more" }, h("summary", {}, "What it said last"), this.log));
   }
 

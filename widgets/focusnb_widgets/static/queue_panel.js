@@ -14,10 +14,8 @@ class QueuePanelView {
     this.head = new QueueHead(this);
     this.log = new QueueLog(this);
     const code = codeLine(model);
-    root.append(this.head.element,
-      h("div", { class: "fnb-bar-tools fnb-work-foot" }, this.wire.line, h("span", { class: "fnb-work-gap" }), code.toggle,
-        h("button", { type: "button", class: "fnb-choice", title: "Keys (?)", "aria-label": "Keys", onclick: () => queueHelp(root) }, "?")),
-      code.row, this.list.element, this.log.element);
+    this.list.tools.append(code.toggle, h("button", { type: "button", class: "fnb-choice", title: "Keys (?)", "aria-label": "Keys", onclick: () => queueHelp(root) }, "?"));
+    root.append(this.head.element, this.wire.line, code.row, this.list.element, this.log.element);
     const stop = [code.end, countOn(root), tellSeen(this.wire, root), follow(model, ["chosen"], () => this.list.draw()), this.list.end];
     this.end = () => { stop.forEach((end) => end()); this.wire.end(); };
     this.wire.ready();

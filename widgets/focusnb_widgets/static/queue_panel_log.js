@@ -56,7 +56,7 @@ class QueueLog {
   }
 
   setProcessors(count) {
-    while (this.processor.options.length <= count) this.processor.append(h("option", { value: this.processor.options.length - 1 }, `processor ${this.processor.options.length - 1}`));
+    while (this.processor.options.length <= count) this.processor.append(h("option", { value: this.processor.options.length - 1 }, processorText(this.processor.options.length - 1)));
   }
 
   receive({ order, rows, limit }) {
@@ -82,7 +82,7 @@ class QueueLog {
     return h("tr", { class: level, "data-line": line.id },
       h("td", {}, h("time", { datetime: new Date(line.time * 1000).toISOString() }, localTime(line.time))),
       h("td", {}, h("i", { class: "fnb-work-mark", "aria-hidden": "true" }, level === "fnb-is-error" ? "✕" : level ? "!" : line.event === "done" ? "✓" : ""), line.event),
-      h("td", {}, line.batch ?? ""), h("td", {}, line.name ?? ""), h("td", {}, line.processor ?? ""), h("td", {}, message));
+      h("td", {}, line.batch ?? ""), h("td", {}, line.name ?? ""), h("td", {}, line.processor === null ? "" : line.processor + 1), h("td", {}, message));
   }
 }
 

@@ -40,8 +40,8 @@ class QueueHead {
     this.title.replaceChildren(
       h("i", { class: `fnb-work-sign ${paused ? "fnb-is-paused" : dispatcher ? "fnb-is-on" : "fnb-is-off"}`, "aria-hidden": "true" }, sign),
       h("b", {}, words),
-      h("span", { class: "fnb-muted" }, dispatcher ? ["Dispatcher: ", ...whoText(dispatcher)] : "",
-        session ? [dispatcher ? "; " : "", "live session: ", ...whoText(session)] : ""));
+      h("span", { class: "fnb-muted" }, dispatcher ? whoText(dispatcher) : "",
+        session ? [dispatcher ? "; " : "", "live session ", whoText(session)] : ""));
     setText(this.news, state.news || "");
     this.news.hidden = !state.news;
     this.start.disabled = starting || Boolean(dispatcher) || Boolean(session) || !state.can_write;
@@ -76,7 +76,7 @@ class QueueHead {
       const percent = Math.round(100 * one.progress);
       card.bar.value = percent;
       card.bar.setAttribute("aria-label", `Progress of ${one.name}: ${percent} %`);
-      setText(card.where, one.processor === null ? "import" : `processor ${one.processor}`);
+      setText(card.where, one.processor === null ? "import" : processorText(one.processor));
       setText(card.what, one.cancelling ? "being cancelled …" : one.text || one.steps.join(" "));
       setText(card.percent, `${percent} %`);
       return card.element;

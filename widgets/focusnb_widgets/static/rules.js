@@ -114,7 +114,8 @@ class RulesBoard {
 }
 
 function localTime(seconds) {
-  return new Date(seconds * 1000).toLocaleString([], { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  const date = new Date(seconds * 1000 - new Date(seconds * 1000).getTimezoneOffset() * 60000); // its UTC is the viewer's time
+  return date.toISOString().slice(0, 16).replace("T", " ");
 }
 
 function render({ model, el }) {

@@ -4,7 +4,7 @@ const FLAG_SHAPES = { red: "▲", green: "●", blue: "■", gold: "★" };
 
 const doesText = (does) => {
   const [action, target] = [does.slice(0, does.indexOf(":")), does.slice(does.indexOf(":") + 1)];
-  return action === "flag" ? `flag ${FLAG_SHAPES[target] ?? ""} ${target}` : target === "TRASH" ? "move to the TRASH" : `move to ${target}`;
+  return action === "flag" ? `flag ${FLAG_SHAPES[target] ?? ""} ${target}` : target === "TRASH" ? "move to TRASH" : `move to ${target}`;
 };
 
 class RuleForm {

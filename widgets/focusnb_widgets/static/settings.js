@@ -157,7 +157,7 @@ class SettingsPage {
       button.disabled = one?.state === "running";
       button.textContent = one?.state === "running" ? "Testing …" : "Test";
       out.className = `fnb-s-out fnb-s-${one?.state ?? "none"}`;
-      out.textContent = one ? `${{ good: "✓ ", bad: "✗ " }[one.state] ?? ""}${one.text}` : "";
+      out.textContent = one ? `${{ good: "✓ ", bad: "✕ " }[one.state] ?? ""}${one.text}` : "";
     }
   }
 

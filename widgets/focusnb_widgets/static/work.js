@@ -52,11 +52,13 @@ function lasting(seconds) {
 
 const plural = (n, noun) => `${number(n, 0)} ${noun}${n === 1 ? "" : noun.endsWith("ch") ? "es" : "s"}`;
 
-/** Who works, in words: "process 123 on this computer, since 10:31 (2 h)". */
+/** Who works, in words: "on this computer, since 10:31 (2 h)"; its process on pointing. */
 function whoText(who) {
-  return [`process ${who.pid} on ${who.here ? "this computer" : who.host}, since ${localTime(who.since, false)} `,
-    h("span", {}, "(", ago(who.since, "", ""), ")")];
+  return h("span", { title: `process ${who.pid}` }, `on ${who.here ? "this computer" : who.host}, since ${localTime(who.since, false)} (`, ago(who.since, "", ""), ")");
 }
+
+/** Processors are counted from 1 for people. */
+const processorText = (number_) => `processor ${number_ + 1}`;
 
 function push(text, act, more = {}) {
   const { class: extra = "", ...rest } = more;

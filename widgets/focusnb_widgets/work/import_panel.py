@@ -143,7 +143,7 @@ class ImportPanel(Panel):
             try:
                 found: Preview = own.preview(files, **given)
             except BadValue as error:
-                return str(error)
+                return _wrong_lines(own, files) or str(error)
             finally:
                 own.store.close()
             return found
@@ -199,7 +199,7 @@ class ImportPanel(Panel):
                 try:  # a large folder, or a slow disk, takes its time
                     paths = sorted(chosen(own, files, **NOW), key=_recorded)
                 except BadValue as error:
-                    return {"wrong": str(error)}
+                    return {"wrong": _wrong_lines(own, files) or str(error)}
                 if not paths:
                     return {"wrong": "no file there has a name of those to import"}
                 found["asked"] = len(paths)
@@ -361,9 +361,8 @@ class ImportPanel(Panel):
         values, wrong = form.read(self.project, message.get("options", {}), form.FILES)
         if not files:
             wrong["files"] = "name files, patterns such as /data/*.tif, or a folder, one a line"
-        for line in files:
-            if not Path(line).expanduser().is_absolute():
-                wrong["files"] = f"{line}: give the whole path, which begins with /"
+        elif not all(_is_whole(line) for line in files):
+            wrong["files"] = _wrong_lines(self.project, files)
         values["how"] = values.pop("import_how", None)
         self.send({"errors": wrong, "form": "files", "page": page_of(message)})
         return ([] if wrong else files), values
@@ -414,6 +413,24 @@ class ImportPanel(Panel):
         """Tell what is watched, where no front end shows it."""
         watches = ", ".join(one.folder for one in self.project.watches) or "no folder"
         return f"<import of {self.project.name!r}: {watches} watched; {self.project.running}>"
+
+
+def _is_whole(line: str) -> bool:
+    return Path(line).expanduser().is_absolute()
+
+
+def _wrong_lines(project: Project, files: Sequence[str]) -> str:
+    """Tell what is wrong with each line that names files, one sentence a line; folders count as sound."""
+    told = []
+    for line in files:
+        if not _is_whole(line):
+            told.append(f"{line}: give the whole path, which begins with /")
+        elif not Path(line).expanduser().is_dir():
+            try:
+                chosen(project, line)
+            except BadValue as error:
+                told.append(str(error))
+    return "\n".join(told)
 
 
 def _recorded(path: Path) -> float:
