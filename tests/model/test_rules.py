@@ -196,7 +196,7 @@ def test_the_first_rule_that_has_an_image_keeps_it(made, measured):
     made.add("four", "iciness > 0", flag="blue")
     made.apply("one", "two", "three", "four")
     assert groups(measured) == ["TRASH", "bad", "g2"]
-    assert flags(measured) == ["blue", "gold", "none"]
+    assert flags(measured) == ["none", "gold", "none"]  # what lies in the TRASH is left alone
 
 
 def test_a_flag_by_hand_wins_from_the_start(made, measured):
