@@ -17,6 +17,7 @@ from focusnb.pictures.palette import FIT, ICE, MARK, PAPER, rgb
 BOX = 512  # pixels; periodograms of this side are averaged
 MOST_BOXES = 64
 OVERSAMPLING = 3
+LETTERS = 20  # a part of the side: read in a preview that is shown with half its pixels, too
 ICE_SPACINGS = ((3.9, 3.67, 3.44), (2.25,))  # Å, spots of hexagonal ice, in its two bands
 ICE_SECTOR = (62.0, 118.0)  # degrees, clockwise from the right, in which their arcs are drawn
 
@@ -153,7 +154,7 @@ def thon(
     marks = [] if resolution is None else [(1 / resolution / limit, f"{resolution:.1f} Å", FIT)]
     drawn = _ringed(drawn, marks, seam=True)
     if resolution is None:
-        place, font = (0.75 * side, side / 30), _font(max(11, round(side / 28)))
+        place, font = (0.75 * side, side / 30), _font(max(11, round(side / LETTERS)))
         ImageDraw.Draw(drawn).text(
             place, "no agreement", fill=rgb(FIT), font=font, anchor="mt",
             stroke_width=max(1, side // 170), stroke_fill=rgb(PAPER),
@@ -270,9 +271,10 @@ def _banded(drawn: Image.Image, bands: list[list[float]], limit: float) -> Image
     mask = mask.resize(drawn.size, Image.Resampling.BOX)
     picture = Image.composite(Image.new("RGB", drawn.size, rgb(ICE)), drawn.convert("RGB"), mask)
     pen = ImageDraw.Draw(picture)
-    font = _font(max(10, round(side / 34)))
+    font = _font(max(11, round(side / LETTERS)))
     for band in bands:
-        words = f"ice {' '.join(f'{r:g}' for r in band)} Å"
+        span = f"{max(band):.1f}–{min(band):.1f}" if len(band) > 1 else f"{band[0]:g}"
+        words = f"ice {span} Å"
         far, near = (side / 2 * (1 + limit / r) for r in (min(band), max(band)))
         below = far + side / 13 < side
         pen.text(
@@ -291,7 +293,7 @@ def _ringed(
     if not rings and not seam:
         return drawn
     picture = drawn.convert("RGB")
-    font = _font(max(11, round(side / 28)))
+    font = _font(max(11, round(side / LETTERS)))
     for radius, words, colour in rings:
         mask = Image.new("L", (side * OVERSAMPLING,) * 2, 0)
         middle, reach = side * OVERSAMPLING / 2, radius * side * OVERSAMPLING / 2

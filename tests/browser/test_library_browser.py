@@ -187,6 +187,7 @@ def test_a_filter_in_the_shown_unit_hides_rows(page, project):
     said = page.locator(".fnb-filter-told:visible")
     assert "“two” is no number" in said.inner_text()
     assert page.evaluate(f"{PART}.api.getDisplayedRowCount()") == len(expected)
+    assert page.evaluate("getComputedStyle(document.querySelector('.ag-row')).opacity") == "0.4"
     page.keyboard.press("Escape")
     until(page, f"{PART}.api.getDisplayedRowCount() === {COUNT + 1}")
 
@@ -314,6 +315,10 @@ def test_a_new_group_is_made_and_the_chosen_are_moved_there(page, project):
     until(page, "document.querySelector('[data-group=keep] b').textContent === '2'")
     assert (project.root / "keep" / "0000000004").is_dir()
     assert cell(page, 6, "group").inner_text() == "keep"
+    page.locator("[data-entry='keep']").click()
+    until(page, "!document.querySelector(\".ag-header-cell[col-id='group']\")")  # all are of one
+    page.locator("[data-entry='']").click()
+    cell(page, 6, "group").wait_for()
     page.keyboard.press("m")
     page.get_by_role("menuitem", name="g1", exact=True).click()
     until(page, "document.querySelector('[data-group=keep] b').textContent === '0'")
@@ -322,9 +327,9 @@ def test_a_new_group_is_made_and_the_chosen_are_moved_there(page, project):
 def test_what_others_have_moved_meanwhile_is_told_and_shown(page, project):
     cell(page, 8, "name").click()
     project.trash([8])
-    page.keyboard.press("t")
-    page.get_by_text("in the TRASH already").wait_for()
     until(page, f"!{PART}.choice.shownIds().includes(8)")
+    assert chosen(page) == [9], "the row that took its place, as if it was done here"
+    assert row(page, 9).get_attribute("class").split().count("fnb-current") == 1
     project.restore([8])
     until(page, f"{PART}.choice.shownIds().includes(8)")
 

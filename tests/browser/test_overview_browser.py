@@ -164,7 +164,7 @@ class TestOverviews:
         page.over.get_by_role("tab", name="Drift").click()
         page.wait_for_function("document.querySelector('.fnb-ov').dataset.overview === 'Drift'")
         assert [t.split("\n")[0] for t in texts(page)] == [
-            "After drift correction", "FFT after", "Drift", "Thon-ring fit",
+            "After alignment", "FFT after alignment", "Drift", "Thon-ring fit",
         ]  # fmt: skip
         assert page.over.get_by_role("tab", name="Drift").get_attribute("aria-selected") == "true"
 

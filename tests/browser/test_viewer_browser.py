@@ -7,26 +7,11 @@ import pytest
 from browser import viewed
 from browser.served import check_quiet, chromium, needs_browser, opened, served
 
-from focusnb import formats
 from focusnb.formats import pick_edits
 from focusnb.kernels import ctf
 
 pytestmark = [pytest.mark.browser, needs_browser]
 
-CELL = """
-import focusnb as fn
-from pathlib import Path
-from focusnb_widgets.desk import Desk
-from focusnb_widgets.viewer import Viewer
-
-class Tested(Viewer):
-    def do_open(self, message, buffers):
-        self.show(Path(message["what"]) if "what" in message else message["image"])
-
-project = fn.open(FOLDER)
-viewer = Tested(Desk(project), project.images[0])
-viewer
-"""
 V = "document.querySelector('.fnb-viewer')?.viewer"
 READY = f"Boolean({V}?.real.filled && {V}.real.flying === null)"
 
@@ -42,21 +27,12 @@ def session(tmp_path_factory):
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """Files to open, good and bad."""
-    root = tmp_path_factory.mktemp("files")
-    wide = np.random.default_rng(1).normal(50, 5, (2000, 2600)).astype(np.float32)
-    wide[1990:, :10] = np.nan
-    formats.write(root / "wide <b>.mrc", wide, pixel_size=1.0)
-    formats.write(root / "movie.mrcs", viewed.stack(), pixel_size=2.0)
-    formats.write(root / "nan.mrc", np.full((200, 200), np.nan, np.float32), pixel_size=1.0)
-    formats.write(root / "gone.mrc", viewed.rings(3), pixel_size=1.0)
-    place = formats.write(root / "cut.mrc", viewed.rings(3), pixel_size=1.0)
-    place.write_bytes(place.read_bytes()[: 1024 + 200 * 640 * 4])
-    return root
+    return viewed.files(tmp_path_factory.mktemp("files"))
 
 
 @pytest.fixture(scope="module")
 def url(session):
-    cell = CELL.replace("FOLDER", repr(str(session.root)))
+    cell = viewed.CELL.replace("FOLDER", repr(str(session.root)))
     with served(session.root.parent, cell, port=8710) as address:
         yield address
 
@@ -167,12 +143,13 @@ def test_wheel_keys_and_drags_move_the_picture(page):
     assert of(page, "real.view.scale") == pytest.approx(1)
 
 
-def test_the_first_row_is_at_the_bottom_and_missing_pixels_are_magenta(page):
+def test_the_first_row_is_at_the_bottom_and_missing_pixels_are_hatched(page):
     show(page, what=str(page.files / "wide <b>.mrc"))
-    assert grey(page, 4, 1995) == [255, 0, 255], "the top left corner"
-    assert grey(page, 4, 4) != [255, 0, 255]
+    hatch = ([92, 112, 134], [122, 142, 164])
+    assert grey(page, 4, 1995) in hatch, "the top left corner"
+    assert grey(page, 4, 4) not in hatch
     until(page, "v.summary")
-    assert "100 of 5" in page.locator(".fnb-vw-notes").inner_text()
+    assert "100 of 5" in page.locator(".fnb-vw-warning").inner_text()
 
 
 def test_contrast_by_keys_drags_slider_and_numbers(page):
@@ -385,6 +362,33 @@ def test_thon_rings_are_dragged_set_saved_and_undone(page, session):
     assert session.images[0]["defocus_u"] == 15_000
 
 
+def test_a_defocus_beyond_the_slider_is_said_and_not_cut(page):
+    page.keyboard.press("t")
+    until(page, "v.fft.filled && !v.fourier.flying && v.show.thon")
+    field = page.get_by_label("Defocus, µm", exact=True)
+    field.fill("20000")
+    page.keyboard.press("Enter")
+    assert "at most 8 µm" in page.locator(".fnb-vw-thon .fnb-problem:visible").inner_text()
+    assert of(page, "thonPanel.ctf.defocus_u") == 15_000
+    page.evaluate(f"{V}.thonPanel.renew()")
+    assert page.locator(".fnb-vw-thon .fnb-problem:visible").count() == 0
+
+
+def test_a_fit_that_agrees_clearly_worse_is_asked_for_once_more(page, session):
+    page.evaluate(f"{V}.setFourier({{averaged: true}}); {V}.setShow('thon', true)")
+    until(page, "v.fft.filled && !v.fourier.flying && v.show.thon")
+    page.evaluate(f"(words) => {{ const v = {V}; v.thonPanel.known = words; }}", viewed.TRUTH)
+    page.get_by_label("Defocus, µm", exact=True).fill("0.7")
+    page.keyboard.press("Enter")
+    until(page, "v.thonPanel.scores.stored - v.thonPanel.scores.now > 0.3")
+    page.get_by_role("button", name="Save this fit").click()
+    page.get_by_role("button", name="Save all the same").wait_for()
+    assert "agree worse" in page.locator(".fnb-vw-thon").inner_text()
+    assert session.images[0]["defocus_u"] == 15_000
+    page.get_by_role("button", name="Reset").click()
+    page.evaluate(f"{V}.setFourier({{averaged: false}})")
+
+
 # -- frames -----------------------------------------------------------------------------------
 
 
@@ -429,7 +433,8 @@ def test_bad_files_are_sentences_in_place_of_the_picture(page):
     assert "not <i>there</i>.mrc is not there" in message(page)
     show(page, what=str(page.files / "cut.mrc"))
     assert not page.locator(".fnb-vw-message").is_visible()
-    assert "200 of 600 rows are there" in page.locator(".fnb-vw-notes").inner_text()
+    until(page, "v.summary?.bad")
+    assert "200 of 600 rows are there" in page.locator(".fnb-vw-warning").inner_text()
 
 
 def test_a_file_that_vanishes_is_told_and_what_was_read_stays(page):

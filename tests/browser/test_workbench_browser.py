@@ -147,6 +147,26 @@ def test_a_row_shows_its_pictures_and_an_action_is_a_line_that_can_be_undone(pag
     check_quiet(page)
 
 
+def test_walking_in_the_overview_takes_the_one_chosen_row_along_and_keys_flag(page, project):
+    table = "document.querySelector('.fnb-library').library"
+    row(page, "movie_00038.tif").first.locator("[col-id=name]").click()
+    overview = ".fnb-part[data-overview]"
+    page.wait_for_selector(f"{overview}[data-image='39']")
+    page.focus(overview)
+    page.keyboard.press("ArrowUp")
+    page.wait_for_function(f"[...{table}.choice.set].join() === '38'")
+    page.keyboard.press("o")
+    page.locator(".ag-row[row-id='38'] .fnb-flag-gold").wait_for()
+    page.keyboard.press("t")
+    page.wait_for_function(f"[...{table}.choice.set].join() === '39'")
+    page.wait_for_selector(f"{overview}[data-image='39']")
+    assert project.document(38)["group"] == "TRASH"
+    for left in (1, 0):
+        page.click(".fnb-workbench-undo")
+        page.wait_for_function(f"{table}.model.get('undoable').length === {left}")
+    check_quiet(page)
+
+
 def test_a_double_click_opens_the_viewer_of_that_image(page):
     row(page, "movie_00037.tif").first.locator("[col-id=name]").dblclick()
     page.wait_for_selector("#fnb-tab-viewer[aria-selected='true']")

@@ -9,6 +9,21 @@ from focusnb import formats
 from focusnb.formats import coordinates
 from focusnb.kernels import ctf, fourier
 
+CELL = """
+import focusnb as fn
+from pathlib import Path
+from focusnb_widgets.desk import Desk
+from focusnb_widgets.viewer import Viewer
+
+class Tested(Viewer):
+    def do_open(self, message, buffers):
+        self.show(Path(message["what"]) if "what" in message else message["image"])
+
+project = fn.open(FOLDER)
+viewer = Tested(Desk(project), project.images[0])
+viewer
+"""
+
 PIXEL, SHAPE = 1.2, (600, 640)  # Å; y, x
 TRUTH = {"defocus_u": 16_500.0, "defocus_v": 15_500.0, "defocus_angle": 35.0}
 NAME = "<script>alert(1)<b> ångström.tif"
@@ -85,3 +100,16 @@ class Page:
 def pixels(told, data):
     """The bytes of a part (height, width)."""
     return np.frombuffer(data, np.uint8).reshape(told["height"], told["width"])
+
+
+def files(root):
+    """Files to open, good and bad, in a folder."""
+    wide = np.random.default_rng(1).normal(50, 5, (2000, 2600)).astype(np.float32)
+    wide[1990:, :10] = np.nan
+    formats.write(root / "wide <b>.mrc", wide, pixel_size=1.0)
+    formats.write(root / "movie.mrcs", stack(), pixel_size=2.0)
+    formats.write(root / "nan.mrc", np.full((200, 200), np.nan, np.float32), pixel_size=1.0)
+    formats.write(root / "gone.mrc", rings(3), pixel_size=1.0)
+    place = formats.write(root / "cut.mrc", rings(3), pixel_size=1.0)
+    place.write_bytes(place.read_bytes()[: 1024 + 200 * 640 * 4])
+    return root

@@ -67,7 +67,7 @@ def test_undo_leaves_alone_what_somebody_else_has_changed_since(desk):
 def test_out_of_the_trash_and_undone(desk):
     desk.move([2, 3], "b")
     desk.move([1, 2], "TRASH")
-    assert desk.restore([1, 2]) == "2 images moved to their groups"
+    assert desk.restore([1, 2]) == "2 images moved back to their groups"
     assert groups(desk)[:3] == ["g1", "b", "b"]
     desk.undo()
     assert groups(desk)[:3] == ["TRASH", "TRASH", "b"]
@@ -142,7 +142,7 @@ def test_what_did_move_can_be_undone_when_others_were_hindered(desk):
     with pytest.raises(BadProject, match="in the way"):
         desk.restore([1, 2, 3])
     assert groups(desk)[:3] == ["g1", "TRASH", "g1"]
-    assert desk.undoable[0] == "move of 2 images to their groups"
+    assert desk.undoable[0] == "move of 2 images back to their groups"
     assert desk.line == "project.restore([1, 3])"
     desk.undo()
     assert groups(desk)[:3] == ["TRASH"] * 3

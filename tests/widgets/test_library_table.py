@@ -12,6 +12,7 @@ from focusnb.errors import BadSelection, BadValue, UnknownName
 from focusnb.session import Project
 from focusnb_widgets.desk import Desk
 from focusnb_widgets.library import LibraryTable
+from focusnb_widgets.library.answers import within
 from focusnb_widgets.library.reader import Reader
 
 
@@ -399,3 +400,63 @@ def test_rows_encoded_ahead_are_those_of_now(project):
     assert {w: [str(v) for v in values] for w, values in page.columns().items()} == {
         w: [str(v) for v in values] for w, values in ahead.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "groups", "told"),
+    [
+        ("iciness < 2", [], "iciness < 2 and group != 'TRASH'"),
+        ("iciness < 2 or drift_range < 5", ["a"], "(iciness < 2 or drift_range < 5) and group == 'a'"),
+        ("iciness < 2", ["a", "b"], "iciness < 2 and (group == 'a' or group == 'b')"),
+        ("iciness < 2 and group == 'TRASH'", [], "iciness < 2 and group == 'TRASH'"),
+        ("name == 'group or'", [], "(name == 'group or') and group != 'TRASH'"),
+        ("g1/0000000002, g1/3", [], "g1/0000000002, g1/3"),
+        ("iciness <", [], "iciness <"),
+    ],
+)  # fmt: skip
+def test_choosing_where_is_within_the_shown_groups(text, groups, told):
+    assert within(text, groups) == told
+
+
+def test_what_lies_in_the_trash_is_not_chosen_unless_it_is_shown(page, project):
+    project.trash([2])
+    page.ask("where", text="iciness > 0", groups=[])
+    assert 2 not in page.table.desk.selected
+    assert len(page.table.desk.selected) == 11
+    assert page.table.desk.line == "project.select(\"iciness > 0 and group != 'TRASH'\")"
+    page.ask("where", text="iciness > 0", groups=["TRASH"])
+    assert page.table.desk.selected == [2]
+
+
+def test_a_row_tells_that_its_folder_or_average_is_gone(page, project):
+    made.previews(project, 3)
+    project.change(4, lambda document: document["results"].update(average="average.mrc"))
+    project.folder(5).rename(project.root / "elsewhere")
+    told = [page.table.thumbs.look(image)[1] for image in (3, 4, 5)]
+    assert told == ["", "average.mrc is not there", "the folder is not there"]
+
+
+def test_moving_an_image_whose_folder_is_gone_says_so(page, project):
+    project.folder(5).rename(project.root / "elsewhere")
+    page.ask("select", chosen(5, 6))
+    page.ask("trash")
+    told = page.last("done")[0]["done"]
+    assert told == "2 images moved to TRASH; the folder of 1 of them is not there"
+
+
+def test_what_waits_and_what_is_running_is_told_when_it_changes(page, project):
+    def told():
+        return [np.frombuffer(buffer, "<i4").tolist() for buffer in page.last("queued")[1]]
+
+    assert told() == [[], []]
+    project.queue.pause()
+    project.process([3, 7], ["measure"], force=True)
+    page.table.desk.look()
+    assert told() == [[3, 7], []]
+    with project.store.transaction() as connection:
+        connection.execute(
+            "update batch set state = 'running' where image = 3 and state = 'waiting'"
+        )
+        project.store.bump(connection)
+    page.table.desk.look()
+    assert told() == [[7], [3]]

@@ -199,6 +199,11 @@ class TestWhatIsSeen:
             "not made: the step ctf is not in this project's workflow"
         )
 
+    def test_values_without_their_file_are_no_step_that_has_not_run(self, project):
+        image = made.add(project, "m.tif", overview_made.NOW, made.results(3))
+        project.change(image, lambda d: d.update(runs={"prepare": {}}))
+        assert look(project, image, ["thon"]).seen[0].text == "the file is not there"
+
     def test_an_unknown_image_is_refused(self, project):
         with pytest.raises(UnknownName):
             look(project, 99, IMAGE)
@@ -303,7 +308,7 @@ class TestPage:
 
 def test_without_a_front_end_it_is_a_text(page, project, states):
     assert re.match(
-        r"<overview 'Image' of g1/0000000001 'a b .*': good; Defocus \d\.\d\d µm, .*\. Before drift",
+        r"<overview 'Image' of g1/0000000001 'a b .*': good; Defocus \d\.\d\d µm, .*\. Before alignment",
         repr(page.overview),
     )
     page.overview.desk.current = states["failed"]
@@ -378,6 +383,26 @@ class TestWalk:
         assert page.overview.desk.current == states["next"]
         page.ask("walk", to="last")
         assert page.overview.desk.current == max(states.values())
+
+    def test_the_choice_goes_along_when_it_is_the_image_that_is_shown(self, page, states):
+        desk = page.overview.desk
+        desk.current = states["good"]
+        desk.select([states["good"]])
+        page.ask("walk", by=1)
+        assert desk.selected == [desk.current] == [states["next"]]
+        desk.select([states["good"], states["next"]])
+        page.ask("walk", by=1)
+        assert desk.selected == [states["good"], states["next"]], "several stay as they are"
+
+    def test_keys_flag_and_trash_the_image_that_is_shown(self, page, project, states):
+        desk = page.overview.desk
+        desk.current = states["good"]
+        desk.select([states["good"]])
+        page.ask("flag", flag="gold")
+        assert project.document(states["good"])["flag"] == "gold"
+        page.ask("trash")
+        assert project.document(states["good"])["group"] == "TRASH"
+        assert desk.selected == [desk.current] == [states["next"]]
 
     def test_a_project_alone_shows_its_first_image(self, project, states):
         assert Overview(project).desk.current == 1

@@ -53,7 +53,7 @@ def test_png_of_what_is_seen(tmp_path):
         assert drawn.size == (400, 300)
         assert drawn.getpixel((10, 290)) == (255, 255, 255), "row 0 is the bottom"
         assert drawn.getpixel((10, 10)) == (0, 0, 0)
-        assert drawn.getpixel((0, 0)) == (255, 0, 255), "what is not finite is seen"
+        assert drawn.getpixel((0, 0)) == (92, 112, 134), "what is not finite is seen"
     viewer.seen = [100, 100, 200, 200]
     with Picture.open(viewer.png(tmp_path / "b.png")) as drawn:
         assert drawn.size == (100, 100)

@@ -120,7 +120,7 @@ class Desk(HasTraits):
         return self._moved(
             images,
             lambda given: self.project.move(given, group),
-            group,
+            f"to {group}",
             lambda given: f"project.move({self.images_line(given)}, {group!r})",
         )
 
@@ -130,7 +130,7 @@ class Desk(HasTraits):
         return self._moved(
             images,
             self.project.restore,
-            "their groups",
+            "back to its group" if len(images) == 1 else "back to their groups",
             lambda given: f"project.restore({self.images_line(given)})",
         )
 
@@ -236,9 +236,13 @@ class Desk(HasTraits):
             raise
         self._remember_move(before, where, line)
         self.line = line(images)
-        text = f"{counted(len(images), 'image')} moved to {where}"
+        text = f"{counted(len(images), 'image')} moved {where}"
         if waiting:
             text += f"; {counted(len(waiting), 'image')} of them once the running batch has ended"
+        lost = sum(not self.project.folder(image).is_dir() for image in images)
+        if lost:
+            whose = "its folder" if len(images) == 1 else f"the folder of {lost} of them"
+            text += f"; {whose} is not there"
         return text
 
     def _remember_move(
@@ -248,7 +252,7 @@ class Desk(HasTraits):
         if after:
             self.line = line(list(after))
             self.remember(
-                f"move of {counted(len(after), 'image')} to {where}",
+                f"move of {counted(len(after), 'image')} {where}",
                 lambda: self._move_back(before, after),
             )
         else:

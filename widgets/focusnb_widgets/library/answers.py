@@ -1,10 +1,13 @@
 """What the page of the library table asks for, and the answers."""
 
+import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from focusnb import session
 from focusnb.errors import BadValue
+from focusnb.model.expr import places
 from focusnb.model.group import TRASH
 from focusnb.model.step import CATEGORIES
 from focusnb.model.text import counted
@@ -49,6 +52,7 @@ class Answers(Part):
         text = str(message["text"]).strip()
         if not text:
             raise BadValue("write a selection, e.g. ctf_resolution < 5 and flag == 'green'")
+        text = within(text, [str(name) for name in message.get("groups", ())])
         return f"{counted(len(self.desk.select_where(text)), 'image')} chosen by {text}"
 
     def do_open(self, message: Message, buffers: Buffers) -> None:
@@ -204,8 +208,10 @@ class Answers(Part):
         wanted = wire.numbers_of(buffers)[:ASKED_MOST]
         # In another thread, and only reading: see Thumbs.
         self.latest.ask(
-            "thumbs", lambda: [self.thumbs.picture(i) for i in wanted],
-            lambda made: self.send({"thumbs": wanted}, made),
+            "thumbs", lambda: [self.thumbs.look(i) for i in wanted],
+            lambda made: self.send(
+                {"thumbs": wanted, "lost": [lost for _, lost in made]}, [data for data, _ in made]
+            ),
         )  # fmt: skip
 
     # -- ----------------------------------------------------------------------------------------
@@ -223,3 +229,23 @@ class Answers(Part):
             act()
         finally:
             self.choosing = ""
+
+
+def within(text: str, groups: Sequence[str]) -> str:
+    """Give a selection (EXPR) that names only images of the shown groups; none given: all but the TRASH.
+
+    A selection that asks for the group by itself, or is a list of images, stays as it is.
+    """
+    if places(text):
+        return text
+    try:
+        if any(n.id == "group" for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)):
+            return text
+    except (SyntaxError, ValueError):
+        return text  # the selection itself says what is wrong with it
+    if groups:
+        shown = " or ".join(f"group == {name!r}" for name in groups)
+        shown = f"({shown})" if len(groups) > 1 else shown
+    else:
+        shown = f"group != {TRASH!r}"
+    return f"({text}) and {shown}" if re.search(r"\bor\b", text) else f"{text} and {shown}"

@@ -30,7 +30,7 @@ BY_MODE: Mapping[str, Sequence[str]] = {
     "drift": ("drift_total", "drift_range", "mean_count", "total_dose", "iciness"),
 }
 USUAL = (
-    "defocus", "astigmatism", "ctf_resolution", "drift_range", "iciness", "mean_count", "particles",
+    "defocus", "ctf_resolution", "drift_range", "iciness", "astigmatism", "mean_count", "particles",
 )  # fmt: skip
 LAST = ("recorded", "comment")
 

@@ -65,6 +65,9 @@ class LibraryTable(Answers):
         self.copies = Latest(lambda kind, error: self.tell_problem("copy", error))
         self.opened = False  # whether a page has ever asked
         self.groups: list[list[Any]] = []
+        self.queued: tuple[bytes, bytes] | None = (
+            None  # as it was told: what waits, what is running
+        )
         self.view, _ = self._kept_view()
         self._ahead: tuple[Any, Any] | None = None
         with suppress(*WRONG):  # the page will be told
@@ -229,6 +232,7 @@ class LibraryTable(Answers):
             }
         )
         self._send_groups(anew=True)
+        self._send_queued(anew=True)
         ahead, self._ahead = self._ahead, None
         if ahead is not None and ahead[0] == self._state():
             self._send_encoded(*ahead[1])
@@ -274,6 +278,7 @@ class LibraryTable(Answers):
                 known = columns.available(self.project.words, self.project.mode, ())
                 self._send_rows(change, [known[w] for w in self.view["columns"] if w in known])
             self._send_groups()
+            self._send_queued()
         except WRONG as error:
             self.tell_problem("look", error)
 
@@ -320,6 +325,20 @@ class LibraryTable(Answers):
         if anew or groups != self.groups:
             self.groups = groups
             self.send({"groups": groups})
+
+    def _send_queued(self, *, anew: bool = False) -> None:
+        """Tell which images wait in the queue and which are being processed."""
+        found = self.project.store.rows(
+            "select distinct image, state from batch where state in ('waiting', 'running')"
+            " order by image"
+        )
+        queued = tuple(
+            wire.buffer_of(row["image"] for row in found if row["state"] == state)
+            for state in ("waiting", "running")
+        )
+        if anew or queued != self.queued:
+            self.queued = queued
+            self.send({"queued": len(found)}, list(queued))
 
     def _follow(self, change: Any) -> None:
         setattr(self, change["name"], change["new"])

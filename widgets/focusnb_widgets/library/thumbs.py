@@ -2,6 +2,7 @@
 
 import io
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 
 from focusnb.errors import FocusError
@@ -22,6 +23,18 @@ class Thumbs:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._kept: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+
+    def look(self, image: int) -> tuple[bytes, str]:
+        """Give an image's small picture, and what of the image is not there any more."""
+        lost = ""
+        with suppress(FocusError, OSError):
+            folder = self._project.folder(image)
+            average = self._project.document(image)["results"].get("average")
+            if not folder.is_dir():
+                lost = "the folder is not there"
+            elif average and not (folder / average).is_file():
+                lost = f"{average} is not there"
+        return self.picture(image), lost
 
     def picture(self, image: int) -> bytes:
         """Give an image's small picture as JPEG; nothing when there is none, or it cannot be read."""

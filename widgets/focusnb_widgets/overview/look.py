@@ -151,6 +151,11 @@ class _One:
                 )
         return "" if view.preview in PREVIEWS else wrong or self._not_made(view)
 
+    def _has_values_of(self, maker: str) -> bool:
+        step = self.project.registry.steps.get(maker)
+        made = step.makes if step else ()
+        return any(self.own.get(word) is not None for word in made)
+
     def _not_made(self, view: View) -> str:
         waits = facts.waiting(self.project, self.image)
         if waits:
@@ -166,6 +171,8 @@ class _One:
         if view.maker in self.document["runs"]:
             return f"the step {view.maker} has made none"
         if view.maker in self.project.workflow:
+            if self._has_values_of(view.maker):
+                return "the file is not there"  # the values came from elsewhere, or by hand
             return f"the step {view.maker} has not run yet"
         return f"not made: the step {view.maker} is not in this project's workflow"
 

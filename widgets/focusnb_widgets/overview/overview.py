@@ -11,6 +11,7 @@ from traitlets import Dict, Unicode, observe
 
 from focusnb import session
 from focusnb.errors import BadValue, UnknownName
+from focusnb.model.group import TRASH
 from focusnb.session import Project
 from focusnb_widgets.desk import WRONG, Desk
 from focusnb_widgets.overview.facts import sentence
@@ -152,6 +153,22 @@ class Overview(Part):
         """Show another overview."""
         self.show(str(message.get("name")))
 
+    def do_flag(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> str:
+        """Flag the image that is shown."""
+        return self.desk.flag(self._shown(), str(message.get("flag")))
+
+    def do_trash(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> str:
+        """Move the image that is shown to the TRASH, and go on with the next one."""
+        shown = self._shown()
+        if self.project.document(shown[0])["group"] == TRASH:
+            raise BadValue(f"this image is in the {TRASH} already")
+        after = self._walk.step(shown[0], 1)
+        after = after if after != shown[0] else self._walk.step(shown[0], -1)
+        told = self.desk.move(shown, TRASH)
+        if after != shown[0]:
+            self._go(after, 1)
+        return told
+
     def do_blink(self, message: Mapping[str, Any], buffers: Sequence[Any]) -> None:
         """Send the pictures to compare with, too; or no longer."""
         self._blinks = bool(message.get("on"))
@@ -185,7 +202,14 @@ class Overview(Part):
     def _on_revision(self, _: Any) -> None:
         self._look(news_only=True)
 
+    def _shown(self) -> list[int]:
+        if not self.desk.current:
+            raise BadValue("no image is chosen; choose one first")
+        return [self.desk.current]
+
     def _go(self, image: int, direction: int) -> int:
+        if image and self.desk.selected == [self.desk.current]:
+            self.desk.select([image])  # what is looked at is what actions are done on
         self.desk.current = image
         self._direction = direction
         return image

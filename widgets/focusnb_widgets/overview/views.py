@@ -30,19 +30,19 @@ class View:
 
 VIEWS: Mapping[str, View] = {
     "before": View(
-        "Before drift correction", "the sum of the frames as recorded", "preview_before",
+        "Before alignment", "the sum of the frames as recorded", "preview_before",
         "unaligned", ("unaligned",), "motion", pair="after", moves=True,
     ),
     "before_fft": View(
-        "FFT before", "the power spectrum before drift correction", "preview_unaligned",
+        "FFT before alignment", "the power spectrum before alignment", "preview_unaligned",
         "unaligned", ("unaligned",), "motion", pair="after_fft", moves=True,
     ),
     "after": View(
-        "After drift correction", "the average of the movie", "preview_average",
+        "After alignment", "the average of the movie", "preview_average",
         "average", ("average",), "motion", pair="before",
     ),
     "after_fft": View(
-        "FFT after", "the power spectrum after drift correction", "preview_spectrum",
+        "FFT after alignment", "the power spectrum after alignment", "preview_spectrum",
         "average", ("average",), "motion", pair="before_fft",
     ),
     "drift": View(

@@ -29,7 +29,8 @@ class Library {
       groups: begun((message) => this.tree.take(message.groups)),
       chosen: begun((message, buffers) => this.taken(message, buffers)),
       current: begun((message) => { if (message.by !== this.me) this.choice.look(message.current, { tell: false }); }),
-      thumbs: begun((message, buffers) => this.thumbs.take(message.thumbs, buffers)),
+      thumbs: begun((message, buffers) => this.takeThumbs(message, buffers)),
+      queued: begun((message, buffers) => this.takeQueued(buffers)),
       steps: (message) => this.dialogs.processWith(message.steps, message.workflow),
       lists: (message) => { this.lists = message.lists; this.listsDrawn?.(); },
       file: (message, buffers) => download(message.file, buffers[0]),
@@ -50,7 +51,7 @@ class Library {
       placeholder: "choose where… ctf_resolution < 5 and flag == 'none'", onkeydown: (event) => {
         if (event.key !== "Enter") return;
         event.preventDefault();
-        this.act("where", { text: this.expression.value }, false);
+        this.act("where", { text: this.expression.value, groups: [...this.tree.chosen] }, false);
       } });
     this.wrong = h("p", { class: "fnb-problem", role: "alert", hidden: true });
     const button = (label, act, hint, more = {}) => h("button", { type: "button", class: "fnb-choice", title: hint, onclick: act, ...more }, label);
@@ -58,7 +59,7 @@ class Library {
     this.buttons = {
       undo: button("↶ Undo", () => this.act("undo"), "Nothing to undo", { disabled: true }),
       move: button("Move to ▾", () => this.dialogs.moveMenu(this.buttons.move), "Move the chosen images to a group (m)", { "aria-haspopup": "menu" }),
-      trash: button("Trash", () => this.act("trash"), "Move the chosen images to the TRASH (t)"),
+      trash: button("Move to TRASH", () => this.act("trash"), "Move the chosen images to the TRASH (t)"),
       restore: button("Bring back", () => this.act("restore"), "Bring trashed images back to their groups (u)"),
       pictures: button("Pictures", () => this.togglePictures(), "Show a column of small pictures", { "aria-pressed": "true" }),
       more: button("More ▾", () => this.moreMenu(), "Lists, copies, files", { "aria-haspopup": "menu" }),
@@ -68,9 +69,9 @@ class Library {
       h("span", { class: "fnb-group fnb-undo" }, b.undo),
       h("span", { class: "fnb-group", role: "group", "aria-label": "Flags" }, flags),
       h("span", { class: "fnb-group" }, b.move, b.trash, b.restore),
-      h("span", { class: "fnb-group" }, button("Process…", () => this.dialogs.process(), "Process the chosen images with steps (x)"),
+      h("span", { class: "fnb-group fnb-more" }, button("Process…", () => this.dialogs.process(), "Process the chosen images with steps (x)"),
         button("Comment…", () => this.dialogs.comment(), "Comment on the chosen images (c)"), b.more),
-      h("span", { class: "fnb-group" }, b.pictures, button("Columns…", () => wire.ask("columns"), "Choose and order the columns (k)"),
+      h("span", { class: "fnb-group fnb-looks" }, b.pictures, button("Columns…", () => wire.ask("columns"), "Choose and order the columns (k)"),
         python.toggle, button("?", () => this.dialogs.help(), "Keys", { "aria-label": "Keys" })));
     this.grid = h("div", { class: "fnb-grid-body" });
     this.spoken = h("p", { class: "fnb-hidden", role: "status", "aria-live": "polite" }); // for those who hear the page
@@ -112,6 +113,7 @@ class Library {
     const found = this.store.put(message.rows, buffers, message.gone, message.whole);
     for (const row of found.changed) this.thumbs.old.add(row.id);
     const hold = this.held();
+    const at = this.choice.firstPlace;
     this.api.applyTransaction({ add: found.added, update: found.changed, remove: found.removed });
     hold();
     if (found.changed.length) {
@@ -122,10 +124,25 @@ class Library {
       this.choice.set.delete(row.id);
       this.thumbs.drop(row.id);
     }
+    // What another window has moved out of sight is not chosen any more: as if it was done here.
+    const { set } = this.choice;
+    if (Number.isFinite(at) && set.size && [...set].every((id) => !this.tree.passes(this.store.text("group", this.store.index.get(id) ?? -1)))) this.choice.goOn(at);
     this.heard = true;
     if (message.whole) (globalThis.requestIdleCallback ?? setTimeout)(() => this.store.warm(this.specs));
     this.choice.mark();
     this.root.dataset.rows = String(this.store.size);
+  }
+
+  takeThumbs({ thumbs, lost }, buffers) {
+    this.thumbs.take(thumbs, buffers);
+    const changed = thumbs.filter((id, k) => (this.store.lost.get(id) ?? "") !== lost[k]);
+    thumbs.forEach((id, k) => (lost[k] ? this.store.lost.set(id, lost[k]) : this.store.lost.delete(id)));
+    if (changed.length) this.api.refreshCells({ rowNodes: changed.map((id) => this.choice.node(id)).filter(Boolean), columns: ["quality"], force: true });
+  }
+
+  takeQueued(buffers) {
+    ["waiting", "running"].forEach((state, k) => { this.store.queued[state] = new Set(typed(Int32Array, buffers[k])); });
+    if (this.specs.some((spec) => spec.word === "quality")) this.api.refreshCells({ columns: ["quality"], force: true });
   }
 
   /** Rows come and go above: what somebody looks at stays where it is. At the very top, new rows are seen. */
@@ -201,6 +218,14 @@ class Library {
       ["Lists of images…", () => this.dialogs.lists(), "Keep the chosen images by name, choose them again"],
       ["Copy to another project…", () => this.dialogs.copy()],
       ["Save this view as CSV", () => this.saveCsv(), "The shown columns and rows, in their order"],
+      ...(this.tools.querySelector(".fnb-looks").offsetParent ? [] : [ // on a narrow page, what has no place beside
+        ["Process…", () => this.dialogs.process()],
+        ["Comment…", () => this.dialogs.comment()],
+        ["Choose where…", () => { this.root.classList.add("fnb-choosing-where"); this.expression.focus(); }],
+        ["Pictures", () => this.togglePictures()],
+        ["Columns…", () => this.wire.ask("columns")],
+        ["Keys", () => this.dialogs.help()],
+      ]),
     ]);
   }
 
@@ -239,6 +264,7 @@ class Library {
   setColumns(specs) {
     this.specs = specs;
     for (const word of [...this.filters.keys()]) if (!specs.some((spec) => spec.word === word)) this.filters.delete(word);
+    this.tellFilters();
     this.sortsNow();
     this.api.setGridOption("columnDefs", columnDefs(this));
     this.fitRows();
@@ -299,7 +325,13 @@ class Library {
     if (text.trim()) this.filters.set(word, { text, test, problem });
     else this.filters.delete(word);
     head.tell(problem);
+    this.tellFilters();
     if (!problem) this.filtered();
+  }
+
+  /** While a filter cannot be read, the rows are those of before: they are pale. */
+  tellFilters() {
+    this.root.classList.toggle("fnb-filter-wrong", [...this.filters.values()].some(({ problem }) => problem));
   }
 
   passes(i) {
@@ -308,14 +340,24 @@ class Library {
     return true;
   }
 
+  /** The column of the group tells nothing while there is one group, or one is shown. */
+  get oneGroup() { return this.tree.chosen.size === 1 || this.tree.groups.filter(([name]) => name !== this.trash).length < 2; }
+
+  showGroupColumn() {
+    const column = this.api.getColumn("group");
+    if (column && column.isVisible() === this.oneGroup) this.api.setColumnsVisible(["group"], !this.oneGroup);
+  }
+
   filtered() {
     if (!this.api) return;
+    this.showGroupColumn();
     this.api.onFilterChanged();
     this.choice.mark();
   }
 
   clearFilters() {
     this.filters.clear();
+    this.tellFilters();
     for (const head of this.heads.values()) {
       head.filter.value = "";
       head.tell("");

@@ -9,13 +9,17 @@ function flagMark(flag) {
     h("span", { class: "fnb-hidden" }, ` ${flag}`));
 }
 
+const FATE_MARKS = { running: "▸ running", waiting: "… waiting", "not processed": "not processed" };
+
 function qualityMark(store, i) {
   const state = store.quality(i);
   const [reasons, stale, error, notes] = ["reasons", "stale", "error", "notes"].map((word) => store.text(word, i));
   const marks = [];
+  const lost = store.lost.get(store.rows[i]?.id);
+  if (lost) marks.push(h("span", { class: "fnb-mark fnb-mark-error", title: lost }, lost.startsWith("the folder") ? "⚠ no folder" : "⚠ no average"));
   if (error) marks.push(h("span", { class: "fnb-mark fnb-mark-error", title: error }, "⚠ error"));
   if (state === "good") marks.push(h("span", { class: "fnb-mark fnb-mark-good" }, "✓ good"));
-  else if (state === "unknown") marks.push(h("span", { class: "fnb-mark fnb-mark-wait", title: "No step has measured it yet" }, "… waiting"));
+  else if (state === "unknown" && !error) marks.push(h("span", { class: "fnb-mark fnb-mark-wait", title: "No step has measured it yet" }, FATE_MARKS[store.fate(i)]));
   else if (!error) marks.push(h("span", { class: "fnb-mark fnb-mark-bad", title: `Not good: ${reasons}` }, `✕ ${reasons || "not good"}`));
   if (error && reasons) marks.push(h("span", { class: "fnb-mark-text", title: reasons }, reasons));
   if (stale) marks.push(h("span", { class: "fnb-mark fnb-mark-stale", title: `Changed since: ${stale}` }, "↻ stale"));
@@ -102,7 +106,7 @@ class LibraryHead {
     this.title = h("button", {
       type: "button", class: "fnb-head-title", title: `${word}\n${spec.help}\n(click: sort; with Shift: then by this)`,
       onclick: (event) => params.progressSort(event.shiftKey),
-    }, h("span", {}, spec.title), spec.unit ? h("small", {}, spec.unit) : null, this.arrow);
+    }, h("span", {}, spec.title), " ", spec.unit ? h("small", {}, spec.unit) : null, this.arrow);
     this.filter = h("input", {
       type: "search", class: "fnb-filter", "aria-label": `Filter ${word}`, autocomplete: "off", spellcheck: "false",
       placeholder: spec.kind === "number" ? "< 5" : spec.kind === "yes" ? "yes" : "", title: filterHelp(spec),

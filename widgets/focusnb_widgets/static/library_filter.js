@@ -95,7 +95,7 @@ function textOf(store, column, i) {
   if (column.kind === "flag") return store.text("flag", i) === "none" ? "" : store.text("flag", i);
   if (column.kind !== "quality") return store.text(column.word, i);
   const state = store.quality(i);
-  const word = { good: "good", bad: "bad", unknown: "waiting" }[state];
+  const word = { good: "good", bad: "bad", unknown: store.fate(i) }[state];
   return [word, store.text("reasons", i), store.text("stale", i) && `stale ${store.text("stale", i)}`,
     store.text("notes", i) && `note ${store.text("notes", i)}`].filter(Boolean).join(" ");
 }

@@ -1,9 +1,11 @@
 // The grid itself: AG Grid over the store, its columns, its sorting and filtering, its arrangement.
 
 const ROW_HEIGHT = 30;
+const NARROW = 480; // pixels
 const ROW_HEIGHT_PICTURES = 42;
-const WIDTHS = { thumb: 76, flag: 62, quality: 230, time: 160, yes: 90, number: 96, text: 130 };
-const OWN_WIDTHS = { name: 190, group: 100, number: 110, comment: 190 };
+const WIDTHS = { thumb: 62, flag: 46, quality: 124, time: 130, yes: 74, number: 74, text: 130 };
+const NARROW_WIDTHS = { flag: 44, thumb: 50, name: 120, quality: 104 }; // on a phone: all four are seen
+const OWN_WIDTHS = { name: 130, group: 90, number: 110, comment: 190 };
 const LOOKS = {
   backgroundColor: "var(--fnb-card)", foregroundColor: "var(--fnb-ink)", borderColor: "var(--fnb-line)", accentColor: "var(--fnb-accent)",
   headerBackgroundColor: "var(--fnb-bg)", headerTextColor: "var(--fnb-ink)", oddRowBackgroundColor: "var(--fnb-card)",
@@ -78,13 +80,15 @@ function columnDefs(table) {
     cellRenderer: () => h("span", { class: "fnb-tick", "aria-hidden": "true" }),
   };
   const { sort } = table.view;
+  const narrow = (table.root.clientWidth || innerWidth) < NARROW;
   return [tick, ...table.specs.map((spec) => {
     const at = sort.findIndex(([word]) => word === spec.word);
     return {
       colId: spec.word,
       context: { spec },
-      width: table.widths[spec.word] ?? OWN_WIDTHS[spec.word] ?? widthOf(spec),
-      minWidth: 46,
+      width: table.widths[spec.word] ?? (narrow ? NARROW_WIDTHS[spec.word] : null) ?? OWN_WIDTHS[spec.word] ?? widthOf(spec),
+      minWidth: 40,
+      hide: spec.word === "group" && table.oneGroup,
       sortable: spec.kind !== "thumb",
       sort: at < 0 ? null : sort[at][1],
       sortIndex: at < 0 ? null : at,
@@ -100,10 +104,14 @@ function columnDefs(table) {
   })];
 }
 
-/** Wide enough for its title, within reason. */
+/** Wide enough for the words of its title in two lines, within reason. */
 function widthOf(spec) {
-  const title = 7.2 * spec.title.length + 7 * spec.unit.length + 46;
-  return Math.round(Math.max(WIDTHS[spec.kind], spec.kind === "number" || spec.kind === "yes" ? Math.min(title, 148) : 0));
+  if (spec.kind !== "number" && spec.kind !== "yes") return WIDTHS[spec.kind];
+  const words = spec.title.split(" ");
+  if (words.length > 1) words.push(`${words.pop()} ${spec.unit}`); // a single word has its unit below it
+  const lengths = words.map((word) => word.length);
+  const half = lengths.reduce((sum, length) => sum + length + 1, 0) / 2;
+  return Math.round(Math.max(WIDTHS[spec.kind], Math.min(118, 16 + 7.4 * Math.max(...lengths, half))));
 }
 
 function rendererOf(table, spec) {

@@ -10,6 +10,8 @@ class LibraryStore {
     this.free = [];
     this.data = new Map(); // word → { as, values }
     this.keys = new Map(); // word → sort keys of texts
+    this.lost = new Map(); // number → what of an image is not there any more
+    this.queued = { waiting: new Set(), running: new Set() }; // numbers
   }
 
   get size() { return this.index.size; }
@@ -86,6 +88,12 @@ class LibraryStore {
     return good === 1 ? "good" : good === 0 ? "bad" : "unknown";
   }
 
+  /** What becomes of an image that no step has measured. */
+  fate(i) {
+    const id = this.rows[i]?.id;
+    return this.queued.running.has(id) ? "running" : this.queued.waiting.has(id) ? "waiting" : "not processed";
+  }
+
   /** What rows are sorted by: a number or text; null (not available) comes last either way. */
   key(column, i) {
     if (column.kind === "flag") return FLAGS.indexOf(this.text("flag", i)) || null;
@@ -128,13 +136,13 @@ function blank(as, count) {
   return values.fill(NaN);
 }
 
-/** A time in the viewer's zone, as it sorts: 2026-11-28 14:05:09. */
+/** A time in the viewer's zone, as it sorts: 2026-11-28 14:05. */
 function whenText(seconds) {
   if (seconds === null) return "–";
   const time = new Date(seconds * 1000);
   const two = (n) => String(n).padStart(2, "0");
   return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} `
-    + `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+    + `${two(time.getHours())}:${two(time.getMinutes())}`;
 }
 
 /** The order of two sort keys; what is not available (null) comes last either way. */

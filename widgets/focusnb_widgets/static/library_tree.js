@@ -35,6 +35,7 @@ class LibraryTree {
     this.chosen = new Set(left);
     this.draw();
     if (lost) this.table.filtered();
+    else this.table.showGroupColumn();
   }
 
   only(name) {

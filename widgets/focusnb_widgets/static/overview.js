@@ -279,7 +279,7 @@ class OverviewPart {
     if (!act) return;
     event.preventDefault();
     event.stopPropagation();
-    act();
+    if (!event.repeat || !"nrgbot".includes(event.key)) act(); // a key held down trashes one image, not a hundred
   }
 
   end() {

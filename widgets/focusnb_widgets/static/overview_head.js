@@ -12,8 +12,9 @@ const FLAG_SHAPES = { red: "▲", green: "●", blue: "■", gold: "◆" };
 function recordedAt(iso) {
   const date = new Date(iso);
   if (!iso || Number.isNaN(date.getTime())) return null;
+  const two = (n) => String(n).padStart(2, "0");
   return h("time", { datetime: date.toISOString(), title: iso },
-    date.toLocaleString([], { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" }));
+    `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`);
 }
 
 /** The numbers of an image as a list of terms. */

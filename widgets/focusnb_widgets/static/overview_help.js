@@ -7,6 +7,8 @@ const OVERVIEW_KEYS = [
   ["1 2 3", "another overview; [ and ] the one before, behind"],
   ["m", "one picture large; a click does it too"],
   ["x", "blink: before and after by turns"],
+  ["n r g b o", "flag the image that is shown: none, red, green, blue, gold"],
+  ["t", "move it to the TRASH"],
   ["v", "open in the viewer; a double click does it too"],
   ["Esc", "back to four pictures"],
   ["?", "this list"],
@@ -26,11 +28,13 @@ function overviewHelp() {
 /** What a key does in an overview; part: an OverviewPart. */
 function overviewAct(part, key) {
   const walk = (by) => () => part.walk(by);
+  const flag = (name) => () => part.wire.ask("flag", { flag: name });
   const acts = {
     ArrowRight: walk(1), ArrowDown: walk(1), ArrowLeft: walk(-1), ArrowUp: walk(-1),
     PageDown: walk(10), PageUp: walk(-10),
     Home: () => part.wire.ask("walk", { to: "first" }), End: () => part.wire.ask("walk", { to: "last" }),
     "[": () => part.turn(-1), "]": () => part.turn(1),
+    n: flag("none"), r: flag("red"), g: flag("green"), b: flag("blue"), o: flag("gold"), t: () => part.wire.ask("trash"),
     m: () => part.enlarge(part.large ? "" : part.focused()), x: () => part.setBlink(!part.blinking),
     v: () => part.open(part.focused()), Escape: () => part.back(), "?": () => part.help.showModal(),
   };

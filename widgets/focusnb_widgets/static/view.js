@@ -237,11 +237,15 @@ class ViewPage {
 
   tellNotes() {
     const { summary } = this;
-    const notes = [...(this.info?.notes ?? [])];
-    if (summary?.bad) notes.unshift(`${number(summary.bad, 0)} of ${number(summary.pixels, 0)} pixels are not finite; they are drawn in magenta`);
-    if (summary && summary.least !== null && summary.least === summary.most) notes.unshift(`every pixel is ${number(summary.least)}: nothing was recorded`);
-    this.notes.textContent = notes.map((note) => `${note.charAt(0).toUpperCase()}${note.slice(1)}`.replace(/[.;]?$/, ".")).join(" ");
-    this.notes.hidden = !notes.length;
+    const text = (notes) => notes.map((note) => `${note.charAt(0).toUpperCase()}${note.slice(1)}`.replace(/[.;]?$/, ".")).join(" ");
+    const notes = this.info?.notes ?? [];
+    const over = []; // what is wrong with the pixels is said over them
+    if (summary && summary.least !== null && summary.least === summary.most) over.push(`every pixel is ${number(summary.least)}: nothing was recorded`);
+    if (summary?.bad) over.push(`${number(summary.bad, 0)} of ${number(summary.pixels, 0)} pixels are missing or not finite; they are hatched`, ...notes);
+    this.warning.textContent = text(over);
+    this.warning.hidden = !over.length;
+    this.notes.textContent = text(summary?.bad ? [] : notes);
+    this.notes.hidden = !this.notes.textContent;
   }
 
   tellTrouble(text) {
@@ -252,6 +256,7 @@ class ViewPage {
   tellMessage(text, quiet = false) {
     this.message.hidden = !text;
     this.root.classList.toggle("fnb-vw-none", Boolean(text));
+    this.root.classList.toggle("fnb-vw-empty", Boolean(text) && !quiet);
     this.message.classList.toggle("fnb-vw-quiet", quiet);
     this.message.replaceChildren(text);
   }

@@ -21,10 +21,11 @@ function layOutViewer(viewer) {
   viewer.code = codeLine(viewer.model);
   viewer.trouble = h("p", { class: "fnb-alert fnb-vw-trouble", role: "alert", hidden: true });
   viewer.notes = h("p", { class: "fnb-vw-notes fnb-help-text", hidden: true });
+  viewer.warning = h("p", { class: "fnb-vw-warning", role: "status", hidden: true });
   viewer.readout = h("div", { class: "fnb-vw-readout", role: "status", "aria-live": "off" });
   viewer.message = h("div", { class: "fnb-vw-message", role: "alert", hidden: true });
   viewer.busy = h("p", { class: "fnb-vw-busy", role: "status", hidden: true });
-  viewer.stage = h("div", { class: "fnb-vw-stage" }, h("div", { class: "fnb-vw-panes" }, viewer.real.element, viewer.fft.element, viewer.message, viewer.busy),
+  viewer.stage = h("div", { class: "fnb-vw-stage" }, h("div", { class: "fnb-vw-panes" }, viewer.real.element, viewer.fft.element, viewer.message, viewer.warning, viewer.busy),
     viewer.frames.element, viewer.readout);
   viewer.side = h("aside", { class: "fnb-vw-side", "aria-label": "Contrast and overlays" },
     viewer.contrast.element, viewer.spectrumPanel.element, viewer.thonPanel.element, viewer.layers.element, viewer.polygons.element);

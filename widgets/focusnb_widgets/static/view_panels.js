@@ -58,7 +58,7 @@ class FourierPanel {
     };
     this.extra = h("input", { type: "text", inputmode: "decimal", class: "fnb-vw-number", "aria-label": "Ring at a resolution of, Å", placeholder: "Å",
       onchange: () => { viewer.extra = Number(this.extra.value.replace(",", ".")) || 0; viewer.redraw(); } });
-    this.element = h("section", { class: "fnb-vw-panel", "aria-label": "Spectrum", hidden: true }, h("h3", {}, "Spectrum"),
+    this.element = h("section", { class: "fnb-vw-panel", "aria-label": "FFT", hidden: true }, h("h3", {}, "FFT"),
       this.row = h("div", { class: "fnb-vw-row" }, this.log, this.averaged, this.beside),
       Object.values(this.boxes).map((one) => one.element),
       h("label", { class: "fnb-vw-lens" }, h("span", {}, "Ring at, Å"), this.extra));
@@ -78,10 +78,10 @@ class FourierPanel {
 class HeaderDialog {
   constructor(viewer) {
     this.body = h("div", { class: "fnb-vw-header" });
-    this.title = h("h2", {}, "Header");
+    this.title = h("h2", { tabindex: "-1", autofocus: true }, "Header"); // the focus begins at the top, or it would scroll
     this.element = h("dialog", { class: "fnb-dialog", "aria-label": "Header of the file", onclick: (event) => { if (event.target === this.element) this.element.close(); } },
       this.title, this.body, h("div", { class: "fnb-dialog-foot" },
-        h("button", { type: "button", class: "fnb-button", autofocus: true, onclick: () => this.element.close() }, "Close")));
+        h("button", { type: "button", class: "fnb-button", onclick: () => this.element.close() }, "Close")));
     this.viewer = viewer;
   }
 
@@ -99,5 +99,6 @@ class HeaderDialog {
       h("table", {}, h("tbody", {}, rows.map(([label, text]) => h("tr", {}, h("th", { scope: "row" }, label), h("td", {}, text)))))])
       : [h("p", {}, "An array has no header.")]));
     if (!this.element.open) this.element.showModal();
+    this.element.scrollTop = 0;
   }
 }

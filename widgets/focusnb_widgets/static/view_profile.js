@@ -45,7 +45,29 @@ class RingProfile {
     };
     curve(measured, style.getPropertyValue("--fnb-ink"), 1.3);
     curve(model, COLOURS.thon, 1.6);
+    this.viewer.thonPanel.tellScore(agreement(measured, model), this.storedScore(source, pane.grid, nyquist));
   }
+
+  /** How well the rings that the project has agree with the spectrum; null without any. */
+  storedScore(source, grid, nyquist) {
+    const { known, ctf } = this.viewer.thonPanel;
+    if (!known) return null;
+    if (this.stored?.source !== source || this.stored.known !== known) {
+      const thon = new Thon({ ...ctf, ...Object.fromEntries(Object.entries(known).filter(([, value]) => value !== null)) });
+      const mean = (thon.ctf.defocus_u + thon.ctf.defocus_v) / 2;
+      const limit = Math.min(nyquist, thon.zero(thon.first + PROFILE_RINGS, mean) ?? nyquist);
+      const score = agreement(standardised(equalPhase(source, grid, thon, limit)), standardised(modelled(thon, mean, limit)));
+      this.stored = { source, known, score };
+    }
+    return this.stored.score;
+  }
+}
+
+/** Correlation of two standardised curves, beyond the first bins: 1 where all rings agree. */
+function agreement(a, b) {
+  let [ab, aa, bb] = [0, 0, 0];
+  for (let k = AROUND; k < a.length; k++) { ab += a[k] * b[k]; aa += a[k] * a[k]; bb += b[k] * b[k]; }
+  return ab / (Math.sqrt(aa * bb) || 1);
 }
 
 /** Means of the bytes of a spectrum along equal phase: ellipses where there is astigmatism. */

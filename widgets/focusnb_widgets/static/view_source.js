@@ -1,6 +1,6 @@
 // A part of a picture in 8 bits, and the table that makes greys of it: contrast without the kernel.
 
-const MISSING = 0xffff00ff; // pixels that are not finite: magenta, opaque
+const MISSING = [0xff86705c, 0xffa48e7a]; // pixels that are not finite: a hatch of two grey blues, as drawn.py has it
 const SAMPLED = 250000; // pixels, about, that percentiles are taken from
 const BYTES = 254; // steps from the lowest to the highest value; byte 0 marks what is missing
 
@@ -28,7 +28,8 @@ class ViewSource {
     for (let row = 0; row < height; row++) {
       let from = row * width;
       let to = (height - 1 - row) * width; // row 0 is the bottom
-      for (const end = from + width; from < end; from++, to++) pixels[to] = table[data[from]];
+      const first = to - (height - 1 - row); // column + row, from the top left
+      for (const end = from + width; from < end; from++, to++) pixels[to] = data[from] ? table[data[from]] : MISSING[((to - first) >> 3) & 1];
     }
     this.canvas.getContext("2d").putImageData(this.picture, 0, 0);
     return this.canvas;
@@ -43,7 +44,6 @@ class ViewSource {
       if (invert) grey = 255 - grey;
       table[byte] = (0xff000000 | (grey << 16) | (grey << 8) | grey) >>> 0;
     }
-    table[0] = MISSING;
     return table;
   }
 

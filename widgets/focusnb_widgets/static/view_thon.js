@@ -10,6 +10,7 @@ const LENS_WORDS = [["voltage", "High tension, kV"], ["spherical_aberration", "C
 const BLANK = { voltage: 300, spherical_aberration: 2.7, amplitude_contrast: 0.07, defocus_u: 15000, defocus_v: 15000,
   defocus_angle: 0, phase_shift: 0 };
 const GRIP = 12; // screen pixels
+const CLEARLY = 0.15; // of the correlation
 
 class ThonPanel {
   constructor(viewer) {
@@ -42,11 +43,14 @@ class ThonPanel {
     this.reset = h("button", { type: "button", class: "fnb-button", onclick: () => this.renew() }, "Reset");
     this.unlock = h("button", { type: "button", class: "fnb-button", onclick: () => viewer.wire.ask("unlock_ctf") }, "Unlock");
     this.state = h("p", { class: "fnb-help-text" });
+    this.score = h("p", { class: "fnb-vw-both" });
+    this.problem = h("p", { class: "fnb-problem", role: "alert", hidden: true });
+    this.sure = false;
     this.actions = h("div", {}, h("label", { class: "fnb-vw-check" }, this.lock, "and lock it: steps leave it alone"),
       h("div", { class: "fnb-vw-row" }, this.save, this.reset, this.unlock));
     this.profile = new RingProfile(viewer);
     this.element = h("section", { class: "fnb-vw-panel fnb-vw-thon", "aria-label": "Thon rings", hidden: true },
-      h("h3", {}, "Thon rings"), this.profile.element, rows, this.both, h("div", { class: "fnb-vw-lenses" }, this.lens), this.actions, this.state);
+      h("h3", {}, "Thon rings"), this.profile.element, this.score, this.problem, rows, this.both, h("div", { class: "fnb-vw-lenses" }, this.lens), this.actions, this.state);
   }
 
   get thon() { return new Thon(this.ctf); }
@@ -66,7 +70,9 @@ class ThonPanel {
   renew(ctf = this.viewer.info?.over?.ctf) {
     const given = Object.fromEntries(Object.entries(ctf ?? {}).filter(([, value]) => value !== null));
     this.ctf = { ...BLANK, ...given };
-    this.edited = false;
+    this.edited = this.sure = false;
+    this.problem.hidden = true;
+    for (const { text } of Object.values(this.fields)) text.removeAttribute("aria-invalid");
     this.update();
     this.viewer.redraw();
   }
@@ -79,10 +85,29 @@ class ThonPanel {
       defocus_angle: name === "angle" && value === 90 ? 90 : angle, phase_shift: parts.phase_shift });
   }
 
+  /** How far a slider goes: as far as the image's own value may need. */
+  limit(name) {
+    const [, , , , usual] = THON_WORDS.find(([word]) => word === name);
+    const own = { defocus: ((this.known?.defocus_u ?? 0) + (this.known?.defocus_v ?? 0)) / 2e4, astigmatism: Math.abs((this.known?.defocus_u ?? 0) - (this.known?.defocus_v ?? 0)) / 1e4 }[name] ?? 0;
+    return Math.max(usual, Math.ceil(15 * own) / 10);
+  }
+
   typed(name, text) {
     const value = Number(text.value.replace("−", "-").replace(",", "."));
-    const bad = !text.value.trim() || !Number.isFinite(value) || (name === "defocus" && !(value > 0)) || (name === "astigmatism" && value < 0);
-    if (bad) text.setAttribute("aria-invalid", "true"); else { text.removeAttribute("aria-invalid"); this.put(name, value); }
+    const [, label, unit] = THON_WORDS.find(([word]) => word === name);
+    const most = this.limit(name);
+    const wrong = !text.value.trim() || !Number.isFinite(value) ? "a number is missing"
+      : value > most ? `at most ${number(most)} ${unit}`
+        : name === "defocus" && !(value > 0) ? "more than 0 µm" : name === "astigmatism" && value < 0 ? "at least 0 µm" : "";
+    this.problem.textContent = wrong && `${label}: ${wrong}.`;
+    this.problem.hidden = !wrong;
+    if (wrong) text.setAttribute("aria-invalid", "true"); else { text.removeAttribute("aria-invalid"); this.put(name, value); }
+  }
+
+  /** How well the drawn rings agree with the spectrum, and the stored ones. */
+  tellScore(now, stored) {
+    this.scores = { now, stored };
+    this.score.textContent = `Agreement ${number(now, 2)}${stored === null || !this.edited ? "" : ` · stored fit ${number(stored, 2)}`}`;
   }
 
   set(change) {
@@ -93,11 +118,20 @@ class ThonPanel {
     }
     this.ctf = next;
     this.edited = true;
+    this.sure = false;
     this.update();
     this.viewer.redraw();
   }
 
+  /** Save; what agrees clearly worse than the stored fit is asked for once more. */
   keep() {
+    const { now, stored } = this.scores ?? {};
+    if (!this.sure && this.edited && stored !== null && now < stored - CLEARLY) {
+      this.sure = true;
+      this.update();
+      return;
+    }
+    this.sure = false;
     const { defocus_u, defocus_v, defocus_angle, phase_shift } = this.ctf;
     this.edited = false;
     this.viewer.wire.ask("save_ctf", { defocus_u, defocus_v, defocus_angle, phase_shift, lock: this.lock.checked });
@@ -109,7 +143,7 @@ class ThonPanel {
     const digits = { defocus: 3, astigmatism: 4, angle: 1, phase_shift: 1 };
     for (const [name] of THON_WORDS) {
       const { range, text } = this.fields[name];
-      if (Number(range.max) < parts[name]) range.max = parts[name];
+      range.max = Math.max(this.limit(name), parts[name]);
       if (document.activeElement !== range) range.value = parts[name];
       if (document.activeElement !== text) text.value = parts[name].toFixed(digits[name]);
     }
@@ -124,10 +158,13 @@ class ThonPanel {
     const locked = this.viewer.info?.over?.locked?.length > 0;
     this.actions.hidden = alone;
     this.save.disabled = locked;
+    this.save.textContent = this.sure ? "Save all the same" : "Save this fit";
+    this.state.className = this.sure ? "fnb-problem" : "fnb-help-text";
     this.unlock.hidden = !locked;
     this.reset.disabled = !this.edited;
     this.state.textContent = alone ? "This picture is of no project: nothing is saved."
       : locked ? "The CTF of this image is locked; unlock it to save another one."
+        : this.sure ? `These rings agree worse with the spectrum (${number(this.scores.now, 2)}) than the stored fit (${number(this.scores.stored, 2)}).`
         : this.edited ? "Edited, not saved yet." : this.known ? "As the project has it. Drag a ring, or U and V." : "No CTF is known of this image yet.";
   }
 

@@ -10,7 +10,10 @@ from PIL import Image as Picture
 from focusnb.errors import BadValue
 from focusnb_widgets.viewer.sheets import Sheet
 
-MISSING = (255, 0, 255)  # colour of pixels that are not finite
+MISSING = np.array(
+    [(92, 112, 134), (122, 142, 164)], np.uint8
+)  # a hatch: pixels that are not finite
+HATCH = 8  # pixels of a stripe
 USUAL = (0.2, 99.8)  # percent between black and white where nobody has set them
 
 
@@ -43,6 +46,7 @@ def png(
     grey = np.clip((values - black) * (255 / max(white - black, 1e-30)), 0, 255)
     grey = (255 - grey if look.get("invert") else grey).astype(np.uint8)
     colours = np.repeat(grey[..., np.newaxis], 3, axis=2)
-    colours[~good] = MISSING
+    rows, columns = np.nonzero(~good)
+    colours[rows, columns] = MISSING[(rows + columns) // HATCH % 2]
     Picture.fromarray(colours).save(path)
     return path
