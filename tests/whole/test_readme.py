@@ -125,7 +125,9 @@ def test_the_widgets_do_in_python_what_their_buttons_do(session):
 
 
 def test_the_library_does_the_same_in_python(session):
-    code = f"{block('python', 'project.export')}\nprint(len(table), project.values()['good_iciness'])"
+    code = (
+        f"{block('python', 'project.export')}\nprint(len(table), project.values()['good_iciness'])"
+    )
     # the dispatcher's processes import the main module again
     guarded = "if __name__ == '__main__':\n" + "".join(
         f"    {line}\n" for line in code.splitlines()
