@@ -40,6 +40,8 @@ class Wire {
     try {
       this.model.send({ do: name, ...more }, undefined, buffers);
     } catch { this.since = 0; } // its connection is closed
+    // Some questions have no answer of their own: whether somebody is there is asked then.
+    if (name !== "alive") this.asking ??= setTimeout(() => { this.asking = null; if (this.since !== null) this.ask("alive"); }, 3000);
   }
 
   receive(message, buffers) {
@@ -97,7 +99,7 @@ class Wire {
     this.ends.push(() => { ids.forEach(clearInterval); document.removeEventListener("visibilitychange", wake); });
   }
 
-  end() { this.ends.forEach((end) => end()); }
+  end() { clearTimeout(this.asking); this.ends.forEach((end) => end()); }
 }
 
 /** Bytes of a message as a typed array: floats(view), bytes(view); copied, so that it is aligned. */
