@@ -87,7 +87,7 @@ def record(project: "Project", connection: sqlite3.Connection, outcome: Outcome)
         if step in document["runs"]:
             document["runs"][step]["settings"] = settings
             document["runs"][step].pop("touched", None)
-    if outcome.state == "failed":
+    if outcome.state == "failed" and not _is_known(document["error"], outcome):
         document["error"] = {"step": outcome.step, "message": outcome.message}
     elif (
         outcome.state in ("done", "skipped")
@@ -141,6 +141,11 @@ def _is_mended(project: "Project", failed: str, outcome: Outcome) -> bool:
     except FocusError:
         return True  # a script that is gone
     return any(wanted & set(run.results) for run in outcome.runs)
+
+
+def _is_known(error: Mapping[str, Any] | None, outcome: Outcome) -> bool:
+    """Tell whether import had said already why nothing could be done: its reason is the real one."""
+    return error is not None and error["step"] == "import" and not outcome.runs
 
 
 def _mark_stale(document: dict[str, Any], before: Mapping[str, str], ran: set[str]) -> None:

@@ -302,6 +302,19 @@ def test_a_failed_step_fails_its_batch_and_others_go_on(project, ran):
     assert ran().count("a_second") == 2
 
 
+def test_what_import_said_stays_the_reason_until_a_step_has_run(project, ran):
+    said = {"step": "import", "message": "m.tif: starts with b'xx1'"}
+    project.change(1, lambda document: document.update(error=said))
+    script = project.root / "scripts" / "first.sh"
+    text = script.read_text()
+    script.write_text(text + "exit 2\n")
+    assert process(project) == ["failed"]
+    assert project[1].error == said["message"]
+    script.write_text(text)
+    assert process(project) == ["done"]
+    assert project[1].error is None
+
+
 def test_an_error_stays_until_its_step_is_mended(project, ran):
     process(project)
     (project.folder(1) / "text.txt").write_text("fail")
