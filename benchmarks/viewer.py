@@ -67,6 +67,8 @@ OPEN = (
   return told;
 }"""
 )
+# After a page was opened the server starts the kernel for the next visitor, on the same two cores.
+REFILL = 8000  # ms
 STEPS = (
     "async (steps) => {"
     + TOOLS
@@ -175,7 +177,7 @@ def measure(root: Path, large: int | None) -> Iterator[str]:
             page = browser.new_page(viewport={"width": 1440, "height": 1000})
             page.goto(url)
             page.wait_for_function(SETTLED, timeout=120_000)
-            page.wait_for_timeout(1500)
+            page.wait_for_timeout(REFILL)
             opened = page.evaluate(OPEN, [2, 1, 2, 1, 2])
             yield row("3838 × 3710: click to pixels", [first for first, _ in opened])
             yield row("3838 × 3710: as sharp as the screen", [last for _, last in opened])
