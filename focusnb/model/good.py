@@ -43,3 +43,8 @@ def reasons(cells: Mapping[str, Any], limits: Mapping[str, Any]) -> list[str]:
     if cells.get("aligned") is False:
         found.append("the frames could not be aligned")
     return found
+
+
+def limits(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the limits of good among a project's values."""
+    return {word: value for word, value in values.items() if word.startswith("good_")}

@@ -18,7 +18,6 @@ from focusnb.model.expr import compile_selection
 from focusnb.model.group import check_group
 from focusnb.model.param import ROW_WORDS, Param
 from focusnb.model.units import in_shown_unit, shown_unit
-from focusnb.model.workspace import Workspace
 
 if TYPE_CHECKING:
     from focusnb.model.project import Project
@@ -76,7 +75,7 @@ class Rules:
 
     def __init__(self, project: "Project") -> None:
         self._project = project
-        self._workspace = Workspace(project)
+        self._workspace = project.workspace
 
     def __iter__(self) -> Iterator[Rule]:
         return iter([rule for rule, _ in self._read()])

@@ -1,6 +1,6 @@
 """The library as rows: one mapping per image, fast enough to ask for all the time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from focusnb.model import good, stale
@@ -8,6 +8,7 @@ from focusnb.model.param import ROW_WORDS
 
 if TYPE_CHECKING:
     from focusnb.model.project import Project
+    from focusnb.model.store import Store
 
 FIRST = ("group", "number", "name", "flag", "good", "recorded")
 LAST = ("reasons", "stale", "error")
@@ -50,21 +51,7 @@ class Table:
     def rows(self) -> list[Row]:
         """Give all rows in the order of their numbers, `good`, `reasons` and `stale` worked out."""
         self._refresh()
-        project = self._project
-        limits = {w: v for w, v in project.values().items() if w.startswith("good_")}
-        inherited = {
-            group: project.values(group=group)
-            for group in {c["group"] for c in self._cells.values()}
-        }
-        check = stale.Checker(project)
-        rows = []
-        for cells in self._cells.values():
-            why = good.reasons(cells, limits)
-            cells["reasons"] = "; ".join(why) or None
-            cells["good"] = not why if cells["measured"] else None
-            cells["stale"] = " ".join(check.steps(cells)) or None
-            rows.append(Row(cells, inherited[cells["group"]]))
-        return rows
+        return judged(self._project, self._cells.values())
 
     def columns(self, rows: list[Row]) -> list[str]:
         """Give the columns worth showing: what any image has a value of, in the vocabulary's order."""
@@ -94,28 +81,49 @@ class Table:
             self._cells, self._revision, self._removed = {}, -1, removed
         if revision == self._revision:
             return
-        from pydantic_core import from_json
-
-        changed = store.rows(
-            "select id, place, name, flag, recorded, cells from image where revision > ? order by id",
-            (self._revision,),
-        )
-        # pydantic's parser takes half the time of json's
-        parsed = from_json("[" + ",".join(row["cells"] for row in changed) + "]")
-        for row, cells in zip(changed, parsed, strict=True):
-            cells.update(
-                id=row["id"],
-                group=row["place"],
-                number=f"{row['id']:010d}",
-                name=row["name"],
-                flag=row["flag"],
-                recorded=row["recorded"],
-                image=f"{row['place']}/{row['id']:010d}",
-            )
-            self._cells[row["id"]] = cells
+        for cells in read_cells(store, self._revision):
+            self._cells[cells["id"]] = cells
         if list(self._cells) != sorted(self._cells):
             self._cells = dict(sorted(self._cells.items()))
         self._revision = revision
+
+
+def read_cells(store: "Store", since: int = -1) -> list[dict[str, Any]]:
+    """Give the cells of the images that were changed after a revision, in the order of their numbers."""
+    from pydantic_core import from_json
+
+    changed = store.rows(
+        "select id, place, name, flag, recorded, cells from image where revision > ? order by id",
+        (since,),
+    )
+    # pydantic's parser takes half the time of json's
+    found: list[dict[str, Any]] = from_json("[" + ",".join(row["cells"] for row in changed) + "]")
+    for row, cells in zip(changed, found, strict=True):
+        cells.update(
+            id=row["id"],
+            group=row["place"],
+            number=f"{row['id']:010d}",
+            name=row["name"],
+            flag=row["flag"],
+            recorded=row["recorded"],
+            image=f"{row['place']}/{row['id']:010d}",
+        )
+    return found
+
+
+def judged(project: "Project", found: Collection[dict[str, Any]]) -> list[Row]:
+    """Make rows of cells: `good`, `reasons` and `stale` are worked out."""
+    limits = good.limits(project.values())
+    inherited = {group: project.values(group=group) for group in {c["group"] for c in found}}
+    check = stale.Checker(project)
+    rows = []
+    for cells in found:
+        why = good.reasons(cells, limits)
+        cells["reasons"] = "; ".join(why) or None
+        cells["good"] = not why if cells["measured"] else None
+        cells["stale"] = " ".join(check.steps(cells)) or None
+        rows.append(Row(cells, inherited[cells["group"]]))
+    return rows
 
 
 def cells_of(document: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, Any]:

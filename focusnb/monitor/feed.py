@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from focusnb.model import good
 from focusnb.model.settings import write_text
 from focusnb.model.text import seconds
 from focusnb.monitor import activity, alerts, pictures, series
@@ -103,7 +104,7 @@ def _write(
     counts, latest = activity.hours(project, rows, came, now)
     latest["recorded"] = max((t for t in times if t is not None), default=None)
     queue = activity.queue(project, now)
-    limits = {word: value for word, value in values.items() if word.startswith("good_")}
+    limits = good.limits(values)
     words = project.words
     points = series.make(rows, times, words)
     last = _last(rows, times)

@@ -118,8 +118,7 @@ class Explorer(Looking):
 
     def judge(self, **limits: float | None) -> dict[str, int]:
         """Count the good among the measured images, were some limits of good different."""
-        values = self.project.values()
-        asked = {word: value for word, value in values.items() if word.startswith("good_")}
+        asked = good.limits(self.project.values())
         rows = [row for row in self._rows() if row["good"] is not None]
         asked |= {w: v for w, v in limits.items() if w in asked and v is not None}
         found = sum(1 for row in rows if not good.reasons(row.cells, asked))
@@ -221,7 +220,7 @@ class Explorer(Looking):
         values = self.project.values()
         setup = {
             "words": choices(self.project, rows),
-            "limits": {w: v for w, v in values.items() if w.startswith("good_")},
+            "limits": good.limits(values),
             "trashed": sum(1 for row in rows if row["group"] == TRASH),
         }
         if setup != self._told:

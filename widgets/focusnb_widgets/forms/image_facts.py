@@ -82,8 +82,7 @@ def _head(
     project: Project, image: int, document: Mapping[str, Any], folder: Path, there: bool
 ) -> dict[str, Any]:
     cells = cells_of(document, project.words)
-    limits = {w: v for w, v in project.values().items() if w.startswith("good_")}
-    why = good.reasons(cells, limits)
+    why = good.reasons(cells, good.limits(project.values()))
     row = project.store.rows("select recorded from image where id = ?", (image,))
     return {
         "id": image,

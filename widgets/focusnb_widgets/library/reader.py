@@ -4,11 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import from_json
-
-from focusnb.model import good, stale
 from focusnb.model.project import Project
-from focusnb.model.table import Row
+from focusnb.model.table import Row, judged, read_cells
 
 MANY = 2000  # changed rows from which on it is quicker to ask the project for all
 
@@ -57,12 +54,12 @@ class Reader:
             return Change([], [])
         if self._revision < 0 or self.stamp() != self._inherited:
             return self.all()
-        found = store.rows(
-            "select id, place, name, flag, recorded, cells from image where revision > ? order by id",
-            (self._revision,),
+        (many,) = store.rows(
+            "select count(*) as n from image where revision > ?", (self._revision,)
         )
-        if len(found) > MANY:
+        if many["n"] > MANY:
             return self.all()
+        found = read_cells(store, self._revision)
         gone: list[int] = []
         if removed != self._removed:
             left = {row["id"] for row in store.rows("select id from image")}
@@ -70,32 +67,7 @@ class Reader:
             self._known &= left
         self._revision, self._removed = revision, removed
         self._known.update(row["id"] for row in found)
-        return Change(self._judged(found), gone)
-
-    def _judged(self, found: list[Any]) -> list[Row]:
-        if not found:
-            return []
-        project = self._project
-        limits = {w: v for w, v in project.values().items() if w.startswith("good_")}
-        inherited = {g: project.values(group=g) for g in {row["place"] for row in found}}
-        check = stale.Checker(project)
-        rows = []
-        for row in found:
-            cells = from_json(row["cells"]) | {
-                "id": row["id"],
-                "group": row["place"],
-                "number": f"{row['id']:010d}",
-                "name": row["name"],
-                "flag": row["flag"],
-                "recorded": row["recorded"],
-                "image": f"{row['place']}/{row['id']:010d}",
-            }
-            why = good.reasons(cells, limits)
-            cells["reasons"] = "; ".join(why) or None
-            cells["good"] = not why if cells["measured"] else None
-            cells["stale"] = " ".join(check.steps(cells)) or None
-            rows.append(Row(cells, inherited[row["place"]]))
-        return rows
+        return Change(judged(self._project, found) if found else [], gone)
 
     def stamp(self) -> Mapping[str, Any]:
         """Give what the judgement of every row depends on."""

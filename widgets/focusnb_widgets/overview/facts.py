@@ -20,10 +20,9 @@ NUMBERS = (
 
 def head(project: Project, image: int, document: Mapping[str, Any]) -> dict[str, Any]:
     """Give what the title line tells. document: that of the image."""
-    words, values = project.words, project.values()
+    words = project.words
     cells = cells_of(document, words)
-    limits = {word: values[word] for word in words if word.startswith("good_")}
-    why = good.reasons(cells, limits)
+    why = good.reasons(cells, good.limits(project.values()))
     row = project.store.rows("select recorded from image where id = ?", (image,))
     return {
         "image": image,
