@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from focusnb.errors import BadProject
+from focusnb.model.disk import check_place
 from focusnb.model.project import Project
 
 P = TypeVar("P", bound=Project)
@@ -47,24 +48,6 @@ def create(
             shutil.rmtree(stage, ignore_errors=True)
             _remove_empty(missing)
     return cast(P, kind.open(place))
-
-
-def check_place(root: str | Path) -> Path:
-    """Give the whole path of a folder that can become a project; raises BadProject."""
-    place = Path(os.path.abspath(Path(root).expanduser()))  # noqa: PTH100 - links stay links
-    try:
-        if (place / "project.toml").exists():
-            raise BadProject(f"{place} is a project already; open it, or choose another folder")
-        if place.exists() and (not place.is_dir() or any(place.iterdir())):
-            raise BadProject(f"{place} is not empty; a new project needs a folder of its own")
-        above = next(folder for folder in place.parents if folder.exists())
-    except OSError as error:
-        raise BadProject(f"{place} cannot be used: {error.strerror or error}") from None
-    if not above.is_dir():
-        raise BadProject(f"{above} is a file, no folder; choose another place")
-    if not os.access(above, os.W_OK):
-        raise BadProject(f"nothing can be written in {above}; choose another place")
-    return place
 
 
 def taken_over(other: Project) -> dict[str, Any]:

@@ -1,16 +1,34 @@
-"""What kind of disk a folder lies on, and links and copies made on it."""
+"""What kind of disk a folder lies on, whether a project can be made there, links and copies."""
 
 import hashlib
 import os
 import shutil
 from pathlib import Path
 
-from focusnb.errors import BrokenFile
+from focusnb.errors import BadProject, BrokenFile
 
 NETWORK = frozenset(
     "nfs nfs4 cifs smbfs smb2 smb3 lustre beegfs gpfs afs ceph glusterfs fuse.sshfs webdav afpfs".split()
 )
 CHUNK = 1 << 22
+
+
+def check_place(root: str | Path) -> Path:
+    """Give the whole path of a folder that can become a project; raises BadProject."""
+    place = Path(os.path.abspath(Path(root).expanduser()))  # noqa: PTH100 - links stay links
+    try:
+        if (place / "project.toml").exists():
+            raise BadProject(f"{place} is a project already; open it, or choose another folder")
+        if place.exists() and (not place.is_dir() or any(place.iterdir())):
+            raise BadProject(f"{place} is not empty; a new project needs a folder of its own")
+        above = next(folder for folder in place.parents if folder.exists())
+    except OSError as error:
+        raise BadProject(f"{place} cannot be used: {error.strerror or error}") from None
+    if not above.is_dir():
+        raise BadProject(f"{above} is a file, no folder; choose another place")
+    if not os.access(above, os.W_OK):
+        raise BadProject(f"nothing can be written in {above}; choose another place")
+    return place
 
 
 def is_network(folder: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from focusnb.errors import BadProject, BadValue, UnknownName
 from focusnb.model import groups, moves, settings, shown, workflow
+from focusnb.model.disk import check_place
 from focusnb.model.document import FLAGS, new_document, set_own, write_image_json
 from focusnb.model.expr import compile_selection, places
 from focusnb.model.group import TRASH, check_group
@@ -48,13 +49,9 @@ class Project:
         cls, root: str | Path, *, mode: str, values: Mapping[str, Any] | None = None
     ) -> "Project":
         """Make a new project in a folder that is empty or does not exist yet."""
-        root = Path(root).expanduser().absolute()
         if mode not in workflow.BY_MODE:
             raise BadValue(f"mode {mode!r} is none of {', '.join(workflow.BY_MODE)}")
-        if (root / "project.toml").exists():
-            raise BadProject(f"{root} is a project already; open it, or choose another folder")
-        if root.exists() and (not root.is_dir() or any(root.iterdir())):
-            raise BadProject(f"{root} is not empty; a new project needs a folder of its own")
+        root = check_place(root)
         words = Registry([settings.user_scripts()]).words
         checked = words.read(values or {}, "the new project")
         root.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ import pytest
 
 import focusnb as fn
 from focusnb.errors import BadProject, BadValue, UnknownName
-from focusnb.model import creation
+from focusnb.model import creation, disk
 
 SCRIPT = """#!/bin/sh
 # /// script
@@ -82,10 +82,10 @@ def test_places_that_cannot_be_used_are_told_before(tmp_path):
     (tmp_path / "file").touch()
     for place, said in (("p", "project already"), ("full", "not empty"), ("file", "not empty")):
         with pytest.raises(BadProject, match=said):
-            creation.check_place(tmp_path / place)
+            disk.check_place(tmp_path / place)
     with pytest.raises(BadProject, match=r"file is a file, no folder"):
-        creation.check_place(tmp_path / "file" / "p")
-    assert creation.check_place(tmp_path / "new" / "p") == tmp_path / "new" / "p"
+        disk.check_place(tmp_path / "file" / "p")
+    assert disk.check_place(tmp_path / "new" / "p") == tmp_path / "new" / "p"
 
 
 def test_a_file_that_comes_in_between_is_not_lost(tmp_path):

@@ -10,7 +10,7 @@ from traitlets import Dict, HasTraits, Unicode, observe
 
 import focusnb as fn
 from focusnb.errors import BadValue, FocusError
-from focusnb.model import creation, workflow
+from focusnb.model import creation, disk, workflow
 from focusnb.model.microscopes import KINDS, Presets
 from focusnb.model.registry import Registry
 from focusnb.model.settings import Settings, user_file, user_scripts
@@ -246,7 +246,7 @@ class NewProject(SheetPart):
         if not self.folder.strip():
             return {}
         try:
-            place = creation.check_place(self.folder.strip())
+            place = disk.check_place(self.folder.strip())
         except (FocusError, RuntimeError, ValueError) as error:
             return _wrong(str(error))
         return {"note": f"will be made: {place}"}
