@@ -10,9 +10,7 @@ the key's event until the browser has drawn the frame with the four new pictures
 
 import argparse
 import os
-import select
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,18 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pages
 
 import focusnb as fn
 from focusnb.pictures import thumbnail
 
-CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-QUIET = "--no-sandbox --disable-gpu --disable-background-networking --no-first-run".split()
 FILES = ("before", "unaligned", "average", "spectrum", "drift", "thon", "picks")
-SERVE = """
-import sys
-from focusnb_widgets.server import Page, serve
-serve(Page(sys.argv[1], {}, pool=1), "127.0.0.1", int(sys.argv[2]))
-"""
 CELL = """
 import focusnb as fn
 from focusnb_widgets.desk import Desk
@@ -93,38 +85,18 @@ def made(root: Path, images: int) -> Any:
 
 
 def measure(folder: Path, images: int, steps: int, port: int) -> Iterator[str]:
-    import nbformat
-    from playwright.sync_api import sync_playwright
-
     project = made(folder, images)
     code = CELL.replace("ROOT", repr(str(project.root)))
-    page_file = folder / "page.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), page_file)
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(page_file), str(port)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    assert server.stdout is not None
-    try:
-        ready, _, _ = select.select([server.stdout], [], [], 60)
-        assert ready, "the server printed no address"
-        url = server.stdout.readline().strip()
-        place = next(p for p in CHROMIUM if Path(p).exists())
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=place, args=QUIET)
-            page = browser.new_page(viewport={"width": 1440, "height": 1400})
-            page.goto(url)
-            page.wait_for_selector('.fnb-ov[data-image="1"] img', timeout=60_000)
-            page.wait_for_timeout(2500)
-            yield from walked(page, ".fnb-ov", "the overview's own key", steps)
-            if page.locator(".fnb-library .ag-row").count():
-                page.locator(".fnb-library .ag-row").nth(1).click()
-                page.wait_for_timeout(1000)
-                yield from walked(page, ".fnb-library", "a key in the library table", steps)
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(20)
+    with pages.served(folder, code, port) as url, pages.chromium() as browser:
+        page = browser.new_page(viewport={"width": 1440, "height": 1400})
+        page.goto(url)
+        page.wait_for_selector('.fnb-ov[data-image="1"] img', timeout=60_000)
+        page.wait_for_timeout(2500)
+        yield from walked(page, ".fnb-ov", "the overview's own key", steps)
+        if page.locator(".fnb-library .ag-row").count():
+            page.locator(".fnb-library .ag-row").nth(1).click()
+            page.wait_for_timeout(1000)
+            yield from walked(page, ".fnb-library", "a key in the library table", steps)
 
 
 def walked(page: Any, place: str, what: str, steps: int) -> Iterator[str]:
@@ -144,8 +116,8 @@ def main(arguments: list[str] | None = None) -> Iterator[str]:
     parser.add_argument("--steps", type=int, default=30, help="of each walk")
     parser.add_argument("--port", type=int, default=8753)
     args = parser.parse_args(arguments)
-    if not any(Path(place).exists() for place in CHROMIUM):
-        yield "chromium is not installed: nothing was measured"
+    if not pages.CHROMIUM:
+        yield pages.MISSING
         return
     yield "| from an arrow key to four pictures | median | worst |"
     yield "|---|---|---|"

@@ -14,7 +14,6 @@ import json
 import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,10 +21,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pages
+
 import focusnb as fn
 
-CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-QUIET = "--no-sandbox --disable-gpu --disable-background-networking --no-first-run".split()
 NUMBERS = {
     "defocus": 15_000.0, "defocus_u": 15_100.0, "defocus_v": 14_900.0, "astigmatism": 120.0, "ctf_resolution": 3.6,
     "ctf_score": 0.2, "drift_total": 14.0, "drift_range": 6.0, "drift_longest": 2.0, "drift_early": 5.0,
@@ -33,11 +32,6 @@ NUMBERS = {
     "total_dose": 41.0, "dose_ratio": 0.86, "phase_shift": 0.0, "average_pixel_size": 0.83,
 }  # fmt: skip
 COLUMNS = ["flag", "name", "group", "quality", "recorded", *NUMBERS, "particles"]
-SERVE = """
-import sys
-from focusnb_widgets.server import Page, serve
-serve(Page(sys.argv[1], {}, pool=1), "127.0.0.1", int(sys.argv[2]))
-"""
 PAGE = """
 import focusnb as fn
 from focusnb_widgets.library import LibraryTable
@@ -113,32 +107,23 @@ def row(what: str, times: list[float], must: str) -> str:
 
 
 def measure(root: Path, count: int, rounds: int) -> Iterator[str]:
-    from playwright.sync_api import sync_playwright
-
     project = filled(root / "session", count)
     views = {project.mode: {"columns": COLUMNS, "widths": {}, "sort": []}}
     project.workspace.set("views", views)
-    server, url = served(root, project.root)
-    place = next((p for p in CHROMIUM if Path(p).exists()), None)
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=place, args=QUIET)
-            opening = []
-            for _ in range(2):
-                time.sleep(6)  # the next kernel gets ready
-                page = browser.new_page(viewport={"width": 1440, "height": 1000})
-                begun = time.perf_counter()
-                page.goto(url)
-                page.wait_for_function(READY % count, polling=20, timeout=120_000)
-                opening.append(1000 * (time.perf_counter() - begun))
-            yield row("open: from the address to rows", opening, "5 s")
-            page.wait_for_timeout(2000)
-            yield from within(page, project, count, rounds)
-            yield from moved(page, count)
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(20)
+    code = PAGE.format(root=str(project.root))
+    with pages.served(root, code, 8705) as url, pages.chromium() as browser:
+        opening = []
+        for _ in range(2):
+            time.sleep(6)  # the next kernel gets ready
+            page = browser.new_page(viewport={"width": 1440, "height": 1000})
+            begun = time.perf_counter()
+            page.goto(url)
+            page.wait_for_function(READY % count, polling=20, timeout=120_000)
+            opening.append(1000 * (time.perf_counter() - begun))
+        yield row("open: from the address to rows", opening, "5 s")
+        page.wait_for_timeout(2000)
+        yield from within(page, project, count, rounds)
+        yield from moved(page, count)
 
 
 def within(page: Any, project: Any, count: int, rounds: int) -> Iterator[str]:
@@ -175,23 +160,6 @@ def moved(page: Any, count: int) -> Iterator[str]:
     yield row("undo of that", [back], "3 s")
 
 
-def served(root: Path, project: Path) -> tuple[subprocess.Popen[str], str]:
-    cell = {"cell_type": "code", "id": "c0", "metadata": {}, "execution_count": None, "outputs": [],
-            "source": PAGE.format(root=str(project)).strip()}  # fmt: skip
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    notebook = {
-        "cells": [cell],
-        "metadata": {"kernelspec": kernel},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    (root / "page.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    command = [sys.executable, "-c", SERVE, str(root / "page.ipynb"), "8705"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert server.stdout is not None
-    return server, server.stdout.readline().strip()
-
-
 def main(arguments: list[str] | None = None) -> Iterator[str]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -199,8 +167,8 @@ def main(arguments: list[str] | None = None) -> Iterator[str]:
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args(arguments)
-    if not any(Path(place).exists() for place in CHROMIUM):
-        yield "chromium is not installed: nothing was measured"
+    if not pages.CHROMIUM:
+        yield pages.MISSING
         return
     yield f"| {args.images} images, {len(COLUMNS)} columns | median | worst | must |"
     yield "|---|---|---|---|"

@@ -12,7 +12,6 @@ the browser has drawn the frame with the new circles.
 import argparse
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,14 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pages
 
 import focusnb as fn
 from focusnb import formats
 
 SHAPE = (3710, 3838)
 PIXEL, DIAMETER = 1.06, 140.0  # Å
-CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-QUIET = "--no-sandbox --disable-gpu --disable-background-networking --no-first-run".split()
 
 # Ready: all pictures are there and searched, and nothing is being computed.
 READY = """document.querySelectorAll('.fnb-image').length === 3
@@ -125,8 +123,6 @@ def row(what: str, times: list[float]) -> str:
 
 
 def measure(root: Path, picks: int, moves: int) -> Iterator[str]:
-    from playwright.sync_api import sync_playwright
-
     project = made(root, picks)
     command = [
         sys.executable,
@@ -137,36 +133,26 @@ def measure(root: Path, picks: int, moves: int) -> Iterator[str]:
         "--port",
         "8899",
     ]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert server.stdout is not None
-    url = server.stdout.readline().strip()
-    place = next((p for p in CHROMIUM if Path(p).exists()), None)
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=place, args=QUIET)
-            page = browser.new_page(viewport={"width": 1440, "height": 1000})
-            page.goto(url)
-            page.wait_for_function(READY, timeout=120_000)
-            page.wait_for_timeout(4000)
-            moved = page.evaluate(THRESHOLDS, limits_of(page, picks, moves))
-            shown = round(statistics.median(n for _, n in moved))
-            told = f"3 × 3838 × 3710, {shown} picks"
-            yield row(f"{told}: threshold to circles", [t for t, _ in moved[3:]])
-            far = page.evaluate(VALUES, ["pick_distance", [100.0, 120.0, 150.0, 110.0, 130.0]])
-            yield row(f"{told}: distance to circles, all three", [t[-1] for t in far])
-            wide = page.evaluate(VALUES, ["particle_diameter", [130.0, 150.0, 160.0]])
-            yield row(
-                f"{told}: a new diameter to circles of the first pass, the first picture",
-                [t[0] for t in wide],
-            )
-            yield row(
-                f"{told}: a new diameter to circles of the first pass, all three",
-                [t[-1] for t in wide],
-            )
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(20)
+    with pages.started(command) as url, pages.chromium() as browser:
+        page = browser.new_page(viewport={"width": 1440, "height": 1000})
+        page.goto(url)
+        page.wait_for_function(READY, timeout=120_000)
+        page.wait_for_timeout(4000)
+        moved = page.evaluate(THRESHOLDS, limits_of(page, picks, moves))
+        shown = round(statistics.median(n for _, n in moved))
+        told = f"3 × 3838 × 3710, {shown} picks"
+        yield row(f"{told}: threshold to circles", [t for t, _ in moved[3:]])
+        far = page.evaluate(VALUES, ["pick_distance", [100.0, 120.0, 150.0, 110.0, 130.0]])
+        yield row(f"{told}: distance to circles, all three", [t[-1] for t in far])
+        wide = page.evaluate(VALUES, ["particle_diameter", [130.0, 150.0, 160.0]])
+        yield row(
+            f"{told}: a new diameter to circles of the first pass, the first picture",
+            [t[0] for t in wide],
+        )
+        yield row(
+            f"{told}: a new diameter to circles of the first pass, all three",
+            [t[-1] for t in wide],
+        )
 
 
 def main(arguments: list[str] | None = None) -> Iterator[str]:
@@ -176,8 +162,8 @@ def main(arguments: list[str] | None = None) -> Iterator[str]:
     parser.add_argument("--picks", type=int, default=300, help="of each picture")
     parser.add_argument("--moves", type=int, default=40, help="of the threshold")
     args = parser.parse_args(arguments)
-    if not any(Path(place).exists() for place in CHROMIUM):
-        yield "chromium is not installed: nothing was measured"
+    if not pages.CHROMIUM:
+        yield pages.MISSING
         return
     yield "| from a slider to the screen | median | worst |"
     yield "|---|---|---|"

@@ -9,10 +9,8 @@ in the page itself: from the call that a click makes until the browser has drawn
 """
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,22 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pages
 
 import focusnb as fn
 from focusnb import formats
 
 SHAPES = ((3710, 3838), (3710, 3838), (7420, 7676))
-CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-QUIET = "--no-sandbox --disable-gpu --disable-background-networking --no-first-run".split()
-SERVE = (
-    "import sys; from focusnb_widgets.server import Page, serve;"
-    "serve(Page(sys.argv[1], {}, pool=1), '127.0.0.1', 8898)"
-)
 CODE = """
-import os
 import focusnb as fn
 from focusnb_widgets.viewer import view
-project = fn.open(os.environ["FOCUSNB_PROJECT"])
+project = fn.open({root!r})
 view(project.images[0])
 """
 
@@ -143,59 +135,27 @@ def row(what: str, times: list[float]) -> str:
 
 
 def measure(root: Path, large: int | None) -> Iterator[str]:
-    from playwright.sync_api import sync_playwright
-
     project = made(root / "session", large)
-    page_file = root / "page.ipynb"
-    cell = {
-        "cell_type": "code", "id": "view", "metadata": {}, "execution_count": None, "outputs": [],
-        "source": CODE,
-    }  # fmt: skip
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    page_file.write_text(
-        json.dumps(
-            {
-                "cells": [cell],
-                "metadata": {"kernelspec": kernel},
-                "nbformat": 4,
-                "nbformat_minor": 5,
-            }
-        ),
-        encoding="utf-8",
-    )
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(page_file)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env={**os.environ, "FOCUSNB_PROJECT": str(project.root)},
-    )  # fmt: skip
-    assert server.stdout is not None
-    url = server.stdout.readline().strip()
-    place = next((p for p in CHROMIUM if Path(p).exists()), None)
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=place, args=QUIET)
-            page = browser.new_page(viewport={"width": 1440, "height": 1000})
-            page.goto(url)
-            page.wait_for_function(SETTLED, timeout=120_000)
-            page.wait_for_timeout(REFILL)
-            opened = page.evaluate(OPEN, [2, 1, 2, 1, 2])
-            yield row("3838 × 3710: click to pixels", [first for first, _ in opened])
-            yield row("3838 × 3710: as sharp as the screen", [last for _, last in opened])
-            parts = [[300 + 40 * k, 500, 1324 + 40 * k, 1524] for k in range(6)]
-            yield row("Fourier transform of a part of 1024²", page.evaluate(FOURIER, parts)[1:])
-            yield row("Fourier transform of 3838 × 3710", page.evaluate(FOURIER, [None, None]))
-            yield from _steps(page, "3838 × 3710")
-            opened = page.evaluate(OPEN, [3, 1, 3])
-            yield row("7676 × 7420: click to pixels", [opened[0][0], opened[2][0]])
-            yield from _steps(page, "7676 × 7420")
-            if large:
-                opened = page.evaluate(OPEN, [4, 1, 4])
-                yield row(f"{large} × {large}: click to pixels", [opened[0][0], opened[2][0]])
-                yield from _steps(page, f"{large} × {large}")
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(20)
+    code = CODE.format(root=str(project.root))
+    with pages.served(root, code, 8898) as url, pages.chromium() as browser:
+        page = browser.new_page(viewport={"width": 1440, "height": 1000})
+        page.goto(url)
+        page.wait_for_function(SETTLED, timeout=120_000)
+        page.wait_for_timeout(REFILL)
+        opened = page.evaluate(OPEN, [2, 1, 2, 1, 2])
+        yield row("3838 × 3710: click to pixels", [first for first, _ in opened])
+        yield row("3838 × 3710: as sharp as the screen", [last for _, last in opened])
+        parts = [[300 + 40 * k, 500, 1324 + 40 * k, 1524] for k in range(6)]
+        yield row("Fourier transform of a part of 1024²", page.evaluate(FOURIER, parts)[1:])
+        yield row("Fourier transform of 3838 × 3710", page.evaluate(FOURIER, [None, None]))
+        yield from _steps(page, "3838 × 3710")
+        opened = page.evaluate(OPEN, [3, 1, 3])
+        yield row("7676 × 7420: click to pixels", [opened[0][0], opened[2][0]])
+        yield from _steps(page, "7676 × 7420")
+        if large:
+            opened = page.evaluate(OPEN, [4, 1, 4])
+            yield row(f"{large} × {large}: click to pixels", [opened[0][0], opened[2][0]])
+            yield from _steps(page, f"{large} × {large}")
 
 
 def _steps(page: Any, name: str) -> Iterator[str]:
@@ -214,8 +174,8 @@ def main(arguments: list[str] | None = None) -> Iterator[str]:
         "--large", type=int, help="also measure a picture with sides of so many pixels"
     )
     args = parser.parse_args(arguments)
-    if not any(Path(place).exists() for place in CHROMIUM):
-        yield "chromium is not installed: nothing was measured"
+    if not pages.CHROMIUM:
+        yield pages.MISSING
         return
     yield "| from a click to the screen | median | worst |"
     yield "|---|---|---|"
